@@ -1,0 +1,112 @@
+"""`up`, `down`, `ps`, `env`, `clean`: the servers behind the systems, and what is kept."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from orrery import catalogue, profiles
+from orrery.cli import render
+from orrery.cli.looking import Json
+from orrery.cli.running import ProfileName
+from orrery.errors import BadInput
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(ps)
+    app.command(epilog='Example:  eval "$(orrery env meteor)" && psql -c "select count(*) from p01_meteor.launches"')(env)
+    app.command(epilog="Examples:  orrery clean --runs  ·  orrery clean --yes")(clean)
+
+
+def up(as_json: Json = False) -> None:
+    """Start the embedded servers (they start by themselves when a run needs them)."""
+    from orrery.engines import postgres_server
+
+    postgres_server.start(profiles.home())
+    ps(as_json=as_json)
+
+
+def down(as_json: Json = False) -> None:
+    """Stop the embedded servers; what is stored stays."""
+    from orrery.engines import postgres_server
+
+    was_up = postgres_server.stop(profiles.home())
+    if as_json:
+        render.document({"postgres": "stopped" if was_up else "was not running"})
+    else:
+        render.out(f"postgres: {'stopped' if was_up else 'was not running'}")
+
+
+def ps(as_json: Json = False) -> None:
+    """The embedded servers of this folder."""
+    from orrery.engines import postgres_server
+
+    server = postgres_server.status(profiles.home())
+    rows = []
+    if server is not None:
+        rows = [{"engine": "postgres", "version": server.version, "pid": server.pid, "at": f"{server.host}:{server.port}"}]
+    if as_json:
+        render.document(rows)
+    elif rows:
+        render.table(["engine", "version", "pid", "at"], [[str(value) for value in row.values()] for row in rows])
+    else:
+        render.note(f"nothing runs for {profiles.home()}; `orrery up` starts what is embedded")
+
+
+def env(system: str, profile: ProfileName = "embedded", as_json: Json = False) -> None:
+    """What a system is bound to, in the tools' own variables (PG*, a DSN); secrets are named, never shown."""
+    from orrery.engines import postgres
+
+    found = catalogue.find(system)
+    loaded = profiles.load(profile, profiles.home())
+    variables: dict[str, str] = {}
+    for role in found.needs:
+        binding = loaded.binding(role, found.slug)
+        variables |= postgres.environment(binding)
+        variables["ORRERY_DSN"] = postgres.dsn(binding)
+        psql = postgres.psql()
+        if psql and not shutil.which("psql"):
+            variables["PSQL"] = str(psql)
+    if as_json:
+        render.document(variables)
+        return
+    for name, value in variables.items():
+        render.out(f"export {name}={shlex.quote(value)}")
+
+
+def clean(
+    runs: Annotated[bool, typer.Option("--runs", help="Only what runs left in runs/; ledger and data stay.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove what Orrery keeps in its state folder: servers are stopped, then data, ledger and runs are removed."""
+    home = profiles.home()
+    wanted = [home / "runs"] if runs else [home / name for name in ("postgres", "runs", "locks", "cache")]
+    if not runs:
+        wanted += [home / f"ledger.sqlite{ending}" for ending in ("", "-wal", "-shm")]
+    there = [path for path in wanted if path.exists()]
+    if not there:
+        render.note(f"nothing to remove in {home}")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInput(
+                "This removes data and asks first.",
+                looked=str(home),
+                found=", ".join(path.name for path in there),
+                fix="orrery clean --yes",
+            )
+        typer.confirm(f"Remove {', '.join(path.name for path in there)} from {home}?", abort=True)
+    if not runs:
+        from orrery.engines import postgres_server
+
+        postgres_server.stop(home)
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    render.out(f"removed from {home}: {', '.join(path.name for path in there)}")

@@ -1,0 +1,80 @@
+"""`orrery`: the verbs, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from orrery import __version__
+from orrery.cli import engines, looking, render, running
+from orrery.errors import ExitCode, OrreryError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    help="Forty working data systems, from a CSV loader to a governed enterprise platform.\n\n"
+    "Start with:  orrery list  ·  orrery info meteor  ·  orrery run meteor  ·  orrery show meteor",
+    epilog="Exit codes: 0 done or nothing to do · 1 our bug · 2 bad input · 3 a gate said no · 4 a dependency is down · "
+    "5 locked · 6 integrity broken · 7 denied · 8 out of disk or memory · 130 interrupted.",
+)
+looking.add_to(app)
+running.add_to(app)
+engines.add_to(app)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
+    if wanted:
+        render.out(f"orrery {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001 (acted on by its callback)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,  # noqa: ARG001
+) -> None:
+    """Options that stand before the verb."""
+
+
+def main() -> None:
+    """Run the command line; every way to end has its exit code."""
+    arguments = sys.argv[1:]
+    is_debug, as_json = "--debug" in arguments, "--json" in arguments
+    # --debug and --json hold wherever they stand
+    arguments = [each for each in arguments if each != "--debug"]
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(arguments, prog_name="orrery")
+    except OrreryError as error:
+        if is_debug:
+            raise
+        render.error(error, as_json=as_json)
+        sys.exit(int(error.exit_code))
+    except KeyboardInterrupt:
+        render.note("interrupted; the target is as it was before, or complete: the next run says which")
+        sys.exit(int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        # the reader (head, less) has gone; what is left in the buffer must not raise a second time
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if is_debug:
+            raise
+        render.note(f"error 1: this is a bug of Orrery: {type(error).__name__}: {error}")
+        render.note("  to fix:     run again with --debug in front and report what it prints")
+        sys.exit(int(ExitCode.OUR_BUG))
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a run the way Ctrl-C does: rolled back, and entered in the ledger."""
+    raise KeyboardInterrupt

@@ -1,0 +1,159 @@
+"""All that Orrery prints. Data goes to stdout, everything else to stderr; `--json` is one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from orrery import profiles
+from orrery.errors import OrreryError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+def safe(text: object) -> str:
+    """Text without control and direction characters: data must not steer the terminal."""
+    return str(text).translate(_ESCAPES)
+
+
+def out(text: str = "") -> None:
+    """A line of data."""
+    print(safe(text), file=sys.stdout)
+
+
+def note(text: str = "") -> None:
+    """A line for the person who looks on."""
+    print(safe(text), file=sys.stderr)
+
+
+def document(value: Any) -> None:
+    """One JSON document."""
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=sys.stdout)
+
+
+def error(told: OrreryError, *, as_json: bool) -> None:
+    """An error in its four parts; as JSON on stdout too where JSON was asked for."""
+    if as_json:
+        document({**(told.summary or {}), "error": told.parts()})
+    parts = (("looked in", told.looked), ("found", told.found), ("to fix", told.fix))
+    note(f"error {int(told.exit_code)}: {told.asked}")
+    for name, text in parts:
+        note(f"  {name + ':':11} {text}")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], stream: TextIO | None = None) -> None:
+    """Rows under a header, aligned; numbers to the right. Plain text: it can be piped."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(name), *(len(row[at]) for row in texts), 0) for at, name in enumerate(columns)]
+    right = [bool(rows) and all(isinstance(row[at], int | float | None) for row in rows) for at in range(len(columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        shown = (cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in zip(cells, widths, right, strict=True))
+        return "  ".join(shown).rstrip()
+
+    target = stream or sys.stdout
+    print(line(list(columns)), file=target)
+    print("  ".join("─" * width for width in widths), file=target)
+    for row in texts:
+        print(line(row), file=target)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return safe(str(value).replace("\n", "\\n"))
+
+
+class Quiet:
+    """A reporter for `--json`: nothing but what went wrong."""
+
+    def step_started(self, name: str) -> None: ...
+    def step_progress(self, name: str, done: int, total: int, rows: int) -> None: ...
+    def step_ended(self, step: Mapping[str, Any]) -> None: ...
+    def say(self, text: str) -> None:
+        note(text)
+
+
+class Lines(Quiet):
+    """A reporter for people: a line a step; on a terminal a progress bar, else a timed line every few seconds."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def step_started(self, name: str) -> None:
+        self._last = time.monotonic()
+
+    def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
+        if sys.stderr.isatty():
+            self._show_bar(name, done, total)
+        elif time.monotonic() - self._last >= 5:
+            self._last = time.monotonic()
+            note(f"  {name:28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
+
+    def step_ended(self, step: Mapping[str, Any]) -> None:
+        self._hide_bar()
+        rows = step["rows"]
+        parts = [f"{rows['read']:>9,} read", f"{rows['kept']:>9,} kept"]
+        parts += [f"{rows[name]:,} {name}" for name in ("rejected", "deduplicated", "filtered") if rows[name]]
+        speed = f"{rows['read'] / step['seconds']:,.0f} rows/s" if step["seconds"] > 0.5 else ""
+        cost = f"{step['seconds']:.2f} s  {step['peak_mb']:,.0f} MB"
+        note(f"  {step['name']:28} {'  '.join(parts)}   {cost}  {speed}".rstrip())
+
+    def _show_bar(self, name: str, done: int, total: int) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+            columns = (TextColumn("  {task.description:28}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            console = Console(stderr=True, no_color=profiles.no_color())
+            self._bar = Progress(*columns, console=console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(safe(name), total=total)
+        if self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def _hide_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+
+def run_result(summary: Mapping[str, Any]) -> None:
+    """What a run made, what it refused and why, where it is, and how to look at it."""
+    name = summary["system"].split("_")[1]
+    target = summary.get("target", {})
+    for each in summary.get("files_known", []):
+        came = "" if each["name"] == each["loaded_as"] else f" (it is {each['loaded_as']} under another name)"
+        out(f"{each['name']}: nothing new, this content is loaded already{came}")
+    for each in summary.get("files", []):
+        rows = f"{each['read']:,} rows read = {each['kept']:,} kept + {each['rejected']:,} refused"
+        out(f"{each['name']}: {rows}" + (f" + {each['filtered']:,} of other days" if each["filtered"] else ""))
+        changes = {key: each.get(key, 0) for key in ("inserted", "updated", "deleted")}
+        out("  " + ", ".join(f"{count:,} {key}" for key, count in changes.items()))
+        for rule, count in each.get("warnings", {}).items():
+            out(f"  warning: {count:,} rows, {rule.replace(':', ': ')}")
+    if summary.get("refused_by_rule"):
+        out("refused, by rule:")
+        for rule, count in summary["refused_by_rule"].items():
+            out(f"  {count:>7,}  {rule}")
+    if target:
+        out(f"in {target['table']}: {target['rows']:,} rows; in {target['table']}_rejected: {target['rejected_rows']:,}")
+    for role, played in summary["fidelity"].items():
+        out(f"{role}: {played} (profile {summary['profile']})")
+    out(f"took {summary['seconds']:.1f} s; kept as run {summary['run_id']}")
+    out(f"look at it:  orrery show {name}        the refused rows:  orrery show {name} --rejected")

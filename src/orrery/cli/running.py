@@ -1,0 +1,232 @@
+"""`plan`, `run`, `runs`, `show`, `check`: run a system, and look at what became of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orrery import catalogue, profiles
+from orrery.cli import render
+from orrery.cli.looking import Json
+from orrery.errors import BadInput
+from orrery.manifest import Manifest
+
+ProfileName = Annotated[str, typer.Option("--profile", "-p", help="embedded, services, or a file of your own.")]
+Data = Annotated[list[str] | None, typer.Option("--data", help="NAME=FILE, a folder or a quoted glob; again for more.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; `orrery info SYSTEM` lists the settings.")]
+Day = Annotated[
+    str | None, typer.Option("--date", help="One day (2024-01-31, yesterday) or a range (2024-01-01..2024-01-31).")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs."""
+    app.command(epilog="Example:  orrery plan meteor --data launches='inbox/*.csv' --schedule")(plan)
+    app.command(
+        epilog="Examples:  orrery run meteor  ·  orrery run meteor --data launches='inbox/*.csv.gz'  ·  "
+        "orrery run meteor --date 2017-05-01..2017-05-30  ·  orrery run meteor --set engine=duckdb --json"
+    )(run)
+    app.command(epilog="Example:  orrery runs meteor --json")(runs)
+    app.command(epilog="Examples:  orrery show meteor  ·  orrery show meteor --rejected --rows 50")(show)
+    app.command(epilog="Example:  orrery check meteor")(check)
+
+
+def run(
+    system: str,
+    data: Data = None,
+    settings: Set = None,
+    date: Day = None,
+    profile: ProfileName = "embedded",
+    wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run of the system.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Run a system; on your own data with --data, for a day or a range of days with --date."""
+    from orrery import run as runs_
+
+    reporter = render.Quiet() if as_json else render.Lines()
+    summaries = []
+    requests = _requests(catalogue.find(system), data, settings, date, profile, wait)
+    for request in requests:
+        if not as_json:
+            day = f" for {request.interval}" if request.interval else ""
+            render.note(f"{request.system.name}: {request.system.title}{day}")
+        summary = runs_.start(request, reporter)
+        summaries.append(summary)
+        if not as_json:
+            render.run_result(summary)
+    if as_json:
+        render.document(summaries[0] if date is None or ".." not in date else summaries)
+    elif any(played.startswith("postgres") for played in summaries[-1]["fidelity"].values()) and profile == "embedded":
+        render.note("PostgreSQL stays up for you on 127.0.0.1; `orrery down` stops it")
+
+
+def plan(
+    system: str,
+    data: Data = None,
+    settings: Set = None,
+    date: Day = None,
+    profile: ProfileName = "embedded",
+    schedule: Annotated[bool, typer.Option("--schedule", help="Print the cron line and the systemd timer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What a run would take, do and make; writes nothing. With --schedule: how to run it every day."""
+    from orrery import schedules
+
+    found = catalogue.find(system)
+    if schedule:
+        lines = schedules.daily(found, data or [], settings or [], profile)
+        if as_json:
+            render.document(lines)
+        else:
+            for name, text in lines.items():
+                render.out(f"# {name}\n{text}")
+        return
+    request = _requests(found, data, settings, date, profile, 0)[0]
+    facts = schedules.plan(request)
+    if as_json:
+        render.document(facts)
+        return
+    for name, value in facts.items():
+        for each in value if isinstance(value, list) else [value]:
+            render.out(f"{name:10} {each}")
+
+
+def runs(
+    system: Annotated[str | None, typer.Argument(help="Only of this system.")] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many, the newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The runs that the ledger knows, the newest first."""
+    from orrery.ledger import Ledger
+
+    path = profiles.home() / "ledger.sqlite"
+    slug = catalogue.find(system).slug if system else None
+    known: list[dict[str, Any]] = []
+    if path.exists():
+        ledger = Ledger(path)
+        known = [{**row, "steps": ledger.steps(row["run_id"])} for row in ledger.runs(slug, limit=rows)]
+        ledger.close()
+    if as_json:
+        render.document(known)
+        return
+    if not known:
+        render.note("no runs yet; `orrery run meteor` makes one")
+        return
+    keys = ("run_id", "state", "exit_code", "scope", "attempt", "started_at", "reason")
+    shown = [[_short(row[key]) if key == "reason" else row[key] for key in keys] for row in known]
+    render.table(["run", "state", "exit", "scope", "attempt", "started (UTC)", "reason"], [[*row[:5], row[5][:19], row[6]] for row in shown])
+
+
+def show(
+    system: str,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many rows.")] = 10,
+    rejected: Annotated[bool, typer.Option("--rejected", help="The refused rows instead.")] = False,
+    profile: ProfileName = "embedded",
+    as_json: Json = False,
+) -> None:
+    """Rows of what a system made."""
+    from orrery import inspection
+
+    found = catalogue.find(system)
+    names, values = inspection.rows(found, profiles.load(profile, profiles.home()), rows=rows, rejected=rejected)
+    if as_json:
+        render.document([dict(zip(names, row, strict=True)) for row in values])
+        return
+    render.table(names, [[_short(value) if isinstance(value, str) else value for value in row] for row in values])
+
+
+def check(
+    system: Annotated[str | None, typer.Argument(help="Only this system; without: all that have run.")] = None,
+    profile: ProfileName = "embedded",
+    as_json: Json = False,
+) -> None:
+    """Look whether ledger and target still agree: tokens, counts, checksums, the chain of events. Changes nothing."""
+    from orrery import inspection
+
+    wanted = [catalogue.find(system)] if system else list(catalogue.systems())
+    findings = inspection.check(wanted, profiles.load(profile, profiles.home()), profiles.home())
+    if as_json:
+        render.document([finding.__dict__ for finding in findings])
+    else:
+        render.table(["", "invariant", "found"], [["ok" if each.holds else "!!", each.invariant, each.found] for each in findings])
+    if not all(each.holds for each in findings):
+        raise typer.Exit(6)
+
+
+def _requests(
+    system: Manifest,
+    data: Sequence[str] | None,
+    settings: Sequence[str] | None,
+    date: str | None,
+    profile: str,
+    wait: float,
+) -> list[Any]:
+    from orrery.run import Request
+
+    home = profiles.home()
+    given: dict[str, tuple[str, ...]] = {}
+    for name, value in (_pair(each, "--data launches=FILE") for each in data or []):
+        if name not in system.inputs:
+            raise BadInput(
+                f"{system.slug} has no input '{name}'.",
+                looked=str(system.folder / "system.toml"),
+                found=f"inputs: {', '.join(system.inputs)}",
+                fix=f"--data {next(iter(system.inputs))}={value}",
+            )
+        given[name] = (*given.get(name, ()), value)
+    chosen = dict(_pair(each, "--set engine=duckdb") for each in settings or [])
+    loaded = profiles.load(profile, home)
+    requests = [Request(system, loaded, home, given, chosen, day, wait) for day in _days(date)]
+    requests[0].chosen()
+    return requests
+
+
+def _pair(text: str, example: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (sign and name and value):
+        raise BadInput(f"'{text}' is not NAME=VALUE.", looked="the command line", found=text, fix=example)
+    return name, value
+
+
+def _days(text: str | None) -> list[dt.date | None]:
+    """The days that `--date` means: none, one, or each of a range, both ends included."""
+    if text is None:
+        return [None]
+    first, is_range, last = text.partition("..")
+    days = [_day(first), _day(last if is_range else first)]
+    if days[0] > days[1]:
+        raise BadInput(
+            f"The range {text} ends before it begins.", looked="--date", found=text, fix=f"--date {last}..{first}"
+        )
+    return [days[0] + dt.timedelta(days=number) for number in range((days[1] - days[0]).days + 1)]
+
+
+def _day(text: str) -> dt.date:
+    words = {"today": 0, "yesterday": 1}
+    if text in words:
+        return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=words[text])
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError("not YYYY-MM-DD")
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(
+            f"'{text}' is not a day.", looked="--date", found=str(error), fix="--date 2024-01-31 or 2024-01-01..2024-01-31"
+        ) from error
+
+
+def _short(text: object, width: int = 48) -> str | None:
+    if text is None:
+        return None
+    line = str(text).splitlines()[0] if str(text) else ""
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def relative(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,309 @@
+"""ODCS contracts: what may come in, what goes out; from them the dialect, the checks, the tables.
+
+A contract is parsed and validated by the standard's own library (open-data-contract-standard). Here it is
+turned into what a pipeline needs:
+
+* `dialect`: how a delimited file is written (custom property `csvDialect`); never detected, always said.
+* `checks`: one SQL condition a rule, evaluated together in one pass by DuckDB. Severity `error` refuses the row,
+  `warning` counts it.
+* `ddl()`: the table of an output, with its primary key.
+
+Two custom properties are ours: `csvDialect` and `refusedRowsLimit`, the share of rows (0 to 1) that may be refused
+before the gate closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from orrery.errors import ContractBroken
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
+
+SHARE_RULE_FROM = 20  # rows; below that a share says nothing, only "all of them" does
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited file is written."""
+
+    delimiter: str
+    quote: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, PostgreSQL type, whether it must be there, and the source column it is made from."""
+
+    name: str
+    type: str
+    required: bool
+    primary_key: bool
+    source: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule about one column: `broken` is SQL that is true for the rows that break it."""
+
+    column: str
+    rule: str
+    broken: str
+    message: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table or file, as its contract describes it."""
+
+    path: Path
+    id: str
+    version: str
+    name: str
+    columns: tuple[Column, ...]
+    checks: tuple[Check, ...]
+    dialect: Dialect | None
+    refused_rows_limit: float
+    minimum_rows: int
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def key(self) -> list[str]:
+        return [column.name for column in self.columns if column.primary_key]
+
+    def written_as(self) -> Dialect:
+        """The dialect; a contract without one cannot be read from a file."""
+        if self.dialect is None:
+            raise _broken(self.path, "does not say how the file is written", "no custom property csvDialect")
+        return self.dialect
+
+    def source_of(self, column: str) -> str | None:
+        """The input column that an output column is made from."""
+        return next((each.source for each in self.columns if each.name == column), None)
+
+    def first_broken(self) -> str:
+        """SQL that names the first broken rule of severity error as `column:rule`, or null.
+
+        Columns that are made from no input column (a load's number, say) are the writer's own and not checked.
+        """
+        cases = [
+            f"when {check.broken} then '{check.column}:{check.rule}'"
+            for check in self.checks
+            if check.severity == "error" and self.source_of(check.column)
+        ]
+        return f"case {' '.join(cases)} end" if cases else "null"
+
+    def warnings(self) -> Mapping[str, str]:
+        """For each rule of severity warning the SQL that counts its rows."""
+        return {
+            f"{check.column}:{check.rule}": f"count(*) filter (where {check.broken})"
+            for check in self.checks
+            if check.severity == "warning"
+        }
+
+    def ddl(self, table: str) -> str:
+        """`create table if not exists` for an output; `table` is `schema.name`, already checked by the manifest."""
+        lines = [f"    {column.name} {column.type}{' not null' * column.required}" for column in self.columns]
+        if self.key:
+            lines.append(f"    primary key ({', '.join(self.key)})")
+        return f"create table if not exists {table} (\n" + ",\n".join(lines) + "\n)"
+
+
+@lru_cache(maxsize=64)
+def load(path: Path) -> Contract:
+    """Read and validate a contract.
+
+    Raises:
+        ContractBroken: not YAML, not ODCS, a key written twice, or a rule that no check here can answer.
+    """
+    from open_data_contract_standard.model import OpenDataContractStandard
+    from pydantic import ValidationError
+
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader, see below)
+        parsed = OpenDataContractStandard.model_validate(raw)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _broken(path, "cannot be read", " ".join(str(error).split())) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _broken(path, "is not ODCS", f"{where}: {first['msg']}") from error
+    objects = parsed.schema_ or []
+    if len(objects) != 1 or parsed.kind != "DataContract" or not parsed.version:
+        raise _broken(path, "must describe one table or file", f"kind {parsed.kind}, {len(objects)} objects in schema")
+    table = objects[0]
+    own = {each.property: each.value for each in table.customProperties or []}
+    unknown = set(own) - {"csvDialect", "refusedRowsLimit"}
+    if unknown:
+        raise _broken(path, "has a custom property that nothing here reads", ", ".join(sorted(map(str, unknown))))
+    properties = table.properties or []
+    return Contract(
+        path=path,
+        id=parsed.id or "",
+        version=parsed.version,
+        name=table.name or "",
+        columns=tuple(_column(path, each) for each in properties),
+        checks=tuple(check for each in properties for check in _checks(path, each)),
+        dialect=_dialect(path, own["csvDialect"]) if "csvDialect" in own else None,
+        refused_rows_limit=_share(path, own.get("refusedRowsLimit", 1.0)),
+        minimum_rows=_minimum_rows(path, table),
+    )
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without its traps: a key written twice is an error, and aliases (bombs) are not taken."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.constructor.ConstructorError(None, None, "an alias (*name) is not taken here", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{name}' is written twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def _column(path: Path, given: SchemaProperty) -> Column:
+    if not given.name or not given.physicalType:
+        raise _broken(path, "has a column without name or physicalType", repr(given.name))
+    sources = given.transformSourceObjects or []
+    return Column(
+        name=given.name,
+        type=given.physicalType,
+        required=bool(given.required),
+        primary_key=bool(given.primaryKey),
+        source=sources[0] if sources else None,
+        description=given.description or "",
+    )
+
+
+def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
+    name = f'"{given.name}"'
+    options = dict(given.logicalTypeOptions or {})
+    column = given.name or ""
+    if given.required:
+        yield Check(column, "missing", f"{name} is null", f"{column} is missing", "error")
+    if (longest := options.pop("maxLength", None)) is not None:
+        yield Check(column, "too_long", f"length({name}) > {int(longest)}", f"longer than {longest} characters", "error")
+    if (pattern := options.pop("pattern", None)) is not None:
+        yield _pattern_check(column, "form", str(pattern), "error")
+    low, high = options.pop("minimum", None), options.pop("exclusiveMaximum", None)
+    if low is not None or high is not None:
+        sides = [f"{name} < {_literal(low)}"] * (low is not None) + [f"{name} >= {_literal(high)}"] * (high is not None)
+        message = f"not from {low or 'the beginning'} to before {high or 'the end'}"
+        yield Check(column, f"{column}_out_of_range", " or ".join(sides), message, "error")
+    if given.enum:
+        values = [str(each.value if hasattr(each, "value") else each) for each in given.enum]
+        listed = ", ".join(_literal(value) for value in values)
+        yield Check(column, "unknown", f"{name} not in ({listed})", f"not one of {', '.join(values)}", "error")
+    if options:
+        raise _broken(path, f"asks of '{column}' what no check here answers", ", ".join(sorted(options)))
+    for rule in given.quality or []:
+        yield _quality_check(path, column, rule)
+
+
+def _quality_check(path: Path, column: str, rule: DataQuality) -> Check:
+    arguments = dict(rule.arguments or {})
+    pattern = arguments.pop("pattern", None)
+    if rule.metric != "invalidValues" or pattern is None or arguments or rule.mustBe != 0:
+        raise _broken(
+            path,
+            f"has a quality rule for '{column}' that no check here answers",
+            f"metric {rule.metric}, arguments {rule.arguments}, mustBe {rule.mustBe}",
+        )
+    if rule.severity not in ("error", "warning"):
+        raise _broken(path, f"wants severity error or warning in a rule for '{column}'", repr(rule.severity))
+    return _pattern_check(column, rule.name or "form", str(pattern), rule.severity, rule.description)
+
+
+def _pattern_check(column: str, rule: str, pattern: str, severity: str, message: str | None = None) -> Check:
+    broken = f'not regexp_full_match("{column}", {_literal(pattern)})'
+    return Check(column, rule, broken, message or f"not of the form {pattern}", severity)
+
+
+def _dialect(path: Path, given: Any) -> Dialect:
+    known = {"delimiter", "quote", "missing", "encoding", "header"}
+    if not isinstance(given, dict) or set(given) != known:
+        raise _broken(path, "wants in csvDialect exactly " + ", ".join(sorted(known)), repr(given)[:120])
+    single = all(isinstance(given[key], str) and len(given[key].encode()) == 1 for key in ("delimiter", "quote"))
+    texts = isinstance(given["missing"], list) and all(isinstance(mark, str) for mark in given["missing"])
+    if not single or not texts or given["encoding"] != "utf-8" or given["header"] is not True:
+        raise _broken(
+            path,
+            "says in csvDialect what the reader cannot do",
+            f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8, header true, missing a list of texts",
+        )
+    return Dialect(given["delimiter"], given["quote"], tuple(given["missing"]))
+
+
+def _share(path: Path, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        raise _broken(path, "wants a share from 0 to 1 in refusedRowsLimit", repr(given))
+    return float(given)
+
+
+def _minimum_rows(path: Path, table: SchemaObject) -> int:
+    fewest = 0
+    for rule in table.quality or []:
+        if rule.metric != "rowCount" or rule.mustBeGreaterThan is None:
+            raise _broken(path, "has a rule for the table that no check here answers", f"metric {rule.metric}")
+        fewest = max(fewest, int(rule.mustBeGreaterThan) + 1)
+    return fewest
+
+
+def _literal(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _broken(path: Path, what: str, found: str) -> ContractBroken:
+    return ContractBroken(
+        f"The contract {path.name} {what}.",
+        looked=str(path),
+        found=found,
+        fix="mend it; the standard is ODCS 3.2 (bitol-io.github.io/open-data-contract-standard)",
+    )
+
+
+def gate(contract: Contract, *, read: int, refused: int) -> str | None:
+    """Why the rows of a file must not pass as a whole, or None: too few of them, too many refused."""
+    if read < contract.minimum_rows:
+        return f"{read:,} rows; the contract wants at least {contract.minimum_rows:,}"
+    if read and refused == read:
+        return f"all {read:,} rows were refused"
+    if read >= SHARE_RULE_FROM and refused / read > contract.refused_rows_limit:
+        share = refused / read
+        return f"{refused:,} of {read:,} rows were refused ({share:.1%}); the limit is {contract.refused_rows_limit:.0%}"
+    return None
+
+
+def differences(contract: Contract, actual: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """How a table that exists differs from its contract; each actual column is (name, type, is it not null)."""
+    have = {name: (kind, required) for name, kind, required in actual}
+    wanted = {column.name: column for column in contract.columns}
+    missing = [f"{name} is missing" for name in wanted if name not in have]
+    extra = [f"{name} is not in the contract" for name in have if name not in wanted]
+    retyped = [
+        f"{name} is {have[name][0]}, the contract says {column.type}"
+        for name, column in wanted.items()
+        if name in have and have[name][0] != column.type
+    ]
+    return missing + extra + retyped

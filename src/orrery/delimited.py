@@ -1,0 +1,295 @@
+"""Reads delimited text strictly: by the dialect of the contract, and with the position of every record.
+
+Bytes are cut into records before anything is parsed, so that a record which cannot be right (bytes that are
+not UTF-8, a NUL, a quote in the wrong place, a field too many) is refused alone, with its line, its offset and
+its text, and never shifts the ones behind it. What is left goes to Arrow's CSV parser, all columns as text;
+the number of rows that come back must be the number that went in.
+
+Cutting is done on whole blocks with NumPy; only a block with a misplaced quote is walked field by field.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orrery.errors import IntegrityBroken
+from orrery.records import BLOCK, LINE_END, RECORD_LIMIT, Cut, cut, refuse, walk_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from orrery.contracts import Dialect
+
+FIELD_LIMIT = 256 << 10  # bytes; a longer field ends the row
+COLUMN_LIMIT = 2_000
+_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that is not loaded: where it stands, the first rule it broke, and its text as it came."""
+
+    line: int
+    byte_offset: int
+    column: str | None
+    rule: str
+    message: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive records that have the right shape.
+
+    Attributes:
+        table: one text column a column of the contract, in the contract's order; no nulls.
+        lines: for each row the line it starts on (header = 1).
+        starts, ends: for each row its bytes within `block`.
+        refused: records of the same stretch that were refused for their shape.
+        blank: empty lines that were passed over.
+    """
+
+    table: pa.Table
+    lines: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    block: bytes
+    base: int
+    refused: list[Refused]
+    blank: int
+
+    @property
+    def read(self) -> int:
+        """Records of this stretch, well-formed or not."""
+        return len(self.lines) + len(self.refused)
+
+    def refuse(self, row: int, column: str | None, rule: str, message: str) -> Refused:
+        """The refusal of one row of the table, with its text as it stood in the file."""
+        start, end = int(self.starts[row]), int(self.ends[row])
+        line, offset = int(self.lines[row]), self.base + start
+        return Refused(line, offset, column, rule, message, shown(self.block[start:end]))
+
+
+def shown(raw: bytes) -> str:
+    """Bytes as text that a table can hold: what is not UTF-8, and NUL, as \\xNN."""
+    return raw.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+
+
+def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name: str) -> Iterator[Chunk]:
+    """Cut and parse a stream of bytes.
+
+    Args:
+        blocks: the decompressed bytes, in pieces of any size.
+        columns: the names that the header must have, in any order.
+        name: the file, for messages.
+
+    Raises:
+        BadInput: the file as a whole cannot be this contract's: empty, UTF-16, wrong header, a quote never closed.
+    """
+    stream = iter(blocks)
+    buffer, more = _beginning(stream, name)
+    base = len(_BOM) if buffer.startswith(_BOM) else 0
+    buffer = buffer[base:]
+    header_end, present = _header(buffer, dialect, columns, name, at_end=not more)
+    header, rest = buffer[:header_end].rstrip(b"\r\n"), buffer[header_end:]
+    base, line = base + header_end, 1 + len(LINE_END.findall(buffer[:header_end]))
+    while more or rest:
+        pieces = [rest]
+        while more and sum(map(len, pieces)) < BLOCK:
+            following = next(stream, None)
+            more = following is not None
+            pieces.append(following or b"")
+        buffer = b"".join(pieces)
+        found = cut(buffer, line, dialect, name, at_end=not more)
+        if len(found.starts):
+            yield _parse(found, buffer, base, header, dialect, present, columns, name)
+        base, line, rest = base + found.consumed, found.next_line, buffer[found.consumed :]
+
+
+def _beginning(stream: Iterator[bytes], name: str) -> tuple[bytes, bool]:
+    """Enough of the file to hold its header, and whether there may be more."""
+    buffer, more = b"", True
+    while more and len(buffer) <= RECORD_LIMIT:
+        piece = next(stream, None)
+        more = piece is not None
+        buffer += piece or b""
+    for mark, encoding in _WIDE_BOMS.items():
+        if buffer.startswith(mark):
+            refuse(name, "line 1", f"{encoding}, by its byte-order mark", f"iconv -f {encoding} -t UTF-8 {name}")
+    if not buffer:
+        refuse(name, "byte 0", "the file is empty", "deliver the file again; a day without rows still has a header")
+    return buffer, more
+
+
+def _header(
+    buffer: bytes, dialect: Dialect, columns: Sequence[str], name: str, *, at_end: bool
+) -> tuple[int, list[str]]:
+    """Where the header ends, and the contract's name for each column of the file, in the file's order."""
+    end, fields, _ = walk_record(buffer, 0, dialect, at_end=at_end)
+    if end is None:
+        refuse(name, "line 1", "the header never ends (a quote is not closed?)", "mend the first line")
+    if len(fields) > COLUMN_LIMIT:
+        refuse(name, "line 1", f"{len(fields):,} columns; the limit is {COLUMN_LIMIT:,}", "send fewer columns")
+    quote = dialect.quote
+    try:
+        texts = [field.decode("utf-8") for field in fields]
+    except UnicodeDecodeError as error:
+        refuse(name, f"line 1, byte {error.start}", "a header that is not UTF-8", f"iconv -t UTF-8 {name}")
+    names = [
+        (text[1:-1].replace(quote * 2, quote) if len(text) > 1 and text[0] == text[-1] == quote else text).strip()
+        for text in texts
+    ]
+    if len(names) == 1 and len(columns) > 1:
+        refuse(
+            name,
+            f"line 1, delimiter {dialect.delimiter!r}",
+            f"1 column found, {len(columns)} expected: {shown(fields[0])[:80]!r}",
+            "the contract says how the file is delimited: deliver it so, or change its csvDialect",
+        )
+    if not set(names) & set(columns):
+        refuse(name, "line 1", f"no header: {', '.join(names)[:120]!r}", f"begin with: {','.join(columns)}")
+    if "" in names:
+        refuse(name, "line 1", f"column {names.index('') + 1} has no name", "name it, or leave the column out")
+    folded: dict[str, str] = {}
+    for each in names:
+        key = unicodedata.normalize("NFC", each).casefold()
+        if key in folded:
+            refuse(name, "line 1", f"two columns of one name: {folded[key]!r} and {each!r}", "rename one of them")
+        folded[key] = each
+    missing = [each for each in columns if each not in names]
+    unknown = [each for each in names if each not in columns]
+    if missing or unknown:
+        said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+        refuse(name, "line 1", "; ".join(said)[:400], f"the columns are {', '.join(columns)}")
+    return end, names
+
+
+def _parse(
+    cut: Cut,
+    buffer: bytes,
+    base: int,
+    header: bytes,
+    dialect: Dialect,
+    present: Sequence[str],
+    columns: Sequence[str],
+    name: str,
+) -> Chunk:
+    """Take out what cannot be right, parse the rest, and count again."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv
+
+    blank = _blank(cut, buffer, len(present))
+    rules = _shape_rules(cut, buffer, header, dialect, len(present))
+    refused = []
+    for row, (rule, message) in sorted(rules.items()):
+        if not blank[row]:
+            start, end = int(cut.starts[row]), int(cut.ends[row])
+            refused.append(Refused(int(cut.lines[row]), base + start, None, rule, message, shown(buffer[start:end])))
+    good = ~blank
+    good[list(rules)] = False
+    if good.all() and b"\r" not in buffer:
+        clean = buffer[: cut.consumed]
+    else:
+        spans = zip(cut.starts[good], cut.ends[good], strict=True)
+        clean = b"\n".join(buffer[start:end] for start, end in spans) + b"\n"
+    if good.any():
+        table = csv.read_csv(
+            pa.py_buffer(clean),
+            read_options=csv.ReadOptions(column_names=list(present), block_size=max(len(clean), 1 << 16)),
+            parse_options=csv.ParseOptions(
+                delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=cut.has_quotes
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(present, pa.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        ).select(list(columns))
+    else:
+        table = pa.table({column: pa.array([], pa.string()) for column in columns})
+    if table.num_rows != int(good.sum()):
+        raise IntegrityBroken(
+            f"{name} was cut into {int(good.sum()):,} records and parsed into {table.num_rows:,}.",
+            looked=f"{name}, from byte {base:,}",
+            found="the two ways to read it disagree",
+            fix="please report this file: nothing of it was loaded",
+        )
+    return Chunk(
+        table,
+        cut.lines[good],
+        cut.starts[good],
+        cut.ends[good],
+        buffer,
+        base,
+        refused,
+        blank=int(np.count_nonzero(blank)),
+    )
+
+
+def _blank(cut: Cut, buffer: bytes, width: int) -> np.ndarray:
+    """Lines with nothing on them but blanks."""
+    blank: np.ndarray = cut.starts == cut.ends
+    if width > 1:
+        for row in (cut.widths == 1).nonzero()[0]:
+            blank[row] = blank[row] or not buffer[cut.starts[row] : cut.ends[row]].strip(b" \t")
+    return blank
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        return raw.isascii() or bool(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _shape_rules(
+    cut: Cut, buffer: bytes, header: bytes, dialect: Dialect, width: int
+) -> dict[int, tuple[str, str]]:
+    """For each record that cannot be right the first rule it breaks, in the order of the rules."""
+    import numpy as np
+
+    def rows_at(positions: Iterable[int]) -> list[int]:
+        inside = np.searchsorted(cut.starts, np.fromiter(positions, np.int64), side="right") - 1
+        return [int(row) for row in np.unique(inside[inside >= 0])]
+
+    def texts(rows: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        return ((int(row), buffer[cut.starts[row] : cut.ends[row]]) for row in rows)
+
+    broken: dict[int, tuple[str, str]] = {}
+    if not _is_utf8(buffer[: cut.consumed]):
+        for row, raw in texts(rows_at(np.flatnonzero(np.frombuffer(buffer, np.uint8) > 127))):
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                at = f"byte {error.start + 1} of the record is 0x{raw[error.start]:02X}"
+                broken.setdefault(row, ("not_utf8", f"not UTF-8: {at}"))
+    if b"\x00" in buffer:
+        for row in rows_at(found.start() for found in re.finditer(rb"\x00", buffer)):
+            broken.setdefault(row, ("nul_byte", "a NUL byte, which no text column can hold"))
+    if _BOM in buffer:
+        for row, raw in texts(rows_at(found.start() for found in re.finditer(_BOM, buffer))):
+            if raw.startswith(_BOM):
+                broken.setdefault(row, ("bom_inside", "a byte-order mark in the middle: two files in one?"))
+    for row in np.flatnonzero(cut.misplaced):
+        broken.setdefault(int(row), ("quote_misplaced", "a quote inside an unquoted field, or text behind a closing one"))
+    for row in np.flatnonzero(cut.widths != width):
+        broken.setdefault(int(row), ("field_count", f"{int(cut.widths[row])} fields; the header has {width}"))
+    lengths = cut.ends - cut.starts
+    for row, raw in texts(np.flatnonzero(lengths > FIELD_LIMIT)):
+        longest = max(len(field) for field in walk_record(raw, 0, dialect, at_end=True)[1])
+        if longest > FIELD_LIMIT:
+            broken.setdefault(row, ("field_too_long", f"a field of {longest:,} bytes; the limit is {FIELD_LIMIT:,}"))
+    for row, raw in texts(np.flatnonzero(lengths == len(header))):
+        if raw == header:
+            broken.setdefault(row, ("header_repeated", "the header again: two files in one?"))
+    return broken

@@ -1,0 +1,224 @@
+"""Exactly-once effects in PostgreSQL: one writer a system, one transaction a run, the load token inside it.
+
+One session holds the system's advisory lock *and* carries the transaction, so whoever loses the lock has lost
+the transaction with it; a process that wakes up late has nothing to commit with. Whether a commit arrived is
+answered by the token in `<slug>.loads`, never by an exit status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orrery import contracts
+from orrery.errors import DependencyDown, GateClosed, IntegrityBroken, Locked
+from orrery.ledger import OPEN
+from orrery.run import Run
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from orrery.contracts import Contract
+    from orrery.profiles import Binding
+
+_LOADS = """
+create table if not exists {schema}.loads (
+    load_id   bigint generated always as identity primary key,
+    token     text not null unique,
+    run_id    text not null,
+    loaded_at timestamptz not null default now()
+)
+"""
+
+
+@dataclass
+class Writer:
+    """The only writer of a system; `connection` is psycopg's own, in autocommit mode."""
+
+    run: Run
+    binding: Binding
+    connection: psycopg.Connection[tuple[Any, ...]]
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return self.connection.execute(sql, parameters).fetchall()  # type: ignore[call-overload, no-any-return]
+
+    @contextmanager
+    def transaction(self) -> Iterator[int]:
+        """The run's one transaction; gives its load id, and commits at the end with the token inside.
+
+        Raises:
+            DependencyDown: the connection was lost; if that was during the commit, the token has been read back
+                and the run is SUCCEEDED or FAILED accordingly, or UNKNOWN when the server is gone.
+        """
+        import psycopg
+
+        schema = self.run.system.slug
+        try:
+            self.connection.execute("begin")
+            row = self.connection.execute(
+                f"insert into {schema}.loads (token, run_id) values (%s, %s) returning load_id",  # type: ignore[arg-type]
+                (self.run.token, self.run.run_id),
+            ).fetchone()
+            if row is None:
+                raise IntegrityBroken(
+                    "The load token was not written.", looked=f"{schema}.loads", found="no row", fix="report this"
+                )
+            yield int(row[0])
+            self.run.move("STAGED")
+            self.run.move("COMMITTING")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, psycopg.Error):
+                from orrery.engines import postgres
+
+                raise postgres.told(error, self.binding) from error
+            raise
+        self._commit()
+
+    def _commit(self) -> None:
+        import psycopg
+
+        try:
+            self.connection.execute("commit")
+        except psycopg.Error as error:
+            arrived = self._token_arrived(self.run.token)
+            if arrived:
+                return
+            if arrived is None:
+                raise DependencyDown(
+                    "The server went away during the commit; nobody can say yet whether it arrived.",
+                    looked=f"{self.run.system.slug}.loads, token {self.run.token}",
+                    found=str(error).strip(),
+                    fix="run again: the first thing it does is to read that token",
+                ) from error
+            self.run.move("FAILED", reason="the commit did not arrive", exit_code=4)
+            raise DependencyDown(
+                "The commit did not arrive; the target is as it was.",
+                looked=f"{self.run.system.slug}.loads",
+                found=str(error).strip(),
+                fix="run again",
+            ) from error
+
+    def _roll_back(self) -> None:
+        import psycopg
+
+        try:
+            self.connection.execute("rollback")
+        except psycopg.Error:
+            self.connection.close()  # the session is gone, and its transaction with it
+
+    def _token_arrived(self, token: str) -> bool | None:
+        """Whether a token is in the target; None when the server cannot say.
+
+        The lock comes first: a session that is still committing holds it until it has ended.
+        """
+        from orrery.errors import OrreryError
+
+        try:
+            with _locked_session(self.run, self.binding, wait_seconds=30) as again:
+                return _has_token(again, self.run.system.slug, token)
+        except OrreryError:
+            return None
+
+
+@contextmanager
+def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator[Writer]:
+    """Become the only writer of the run's system: lock, schema, tables, and the end of runs that died.
+
+    Args:
+        tables: each output table (`schema.name`) with its contract; created where missing.
+
+    Raises:
+        Locked: another run, here or on another machine, is at it. GateClosed: a table is not as its contract says.
+    """
+    import psycopg
+
+    from orrery.engines import postgres
+
+    binding = run.binding(role)
+    try:
+        with _locked_session(run, binding, run.request.wait_seconds) as connection:
+            _prepare(connection, run.system.slug, tables)
+            _settle(run, connection)
+            yield Writer(run, binding, connection, tables)
+    except psycopg.Error as error:
+        raise postgres.told(error, binding) from error
+
+
+@contextmanager
+def _locked_session(
+    run: Run, binding: Binding, wait_seconds: float
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    from orrery.engines import postgres
+
+    key = int.from_bytes(hashlib.sha256(f"orrery:{run.system.slug}".encode()).digest()[:8], signed=True)
+    deadline = time.monotonic() + max(wait_seconds, 2.0)  # a session that was just cut off needs a moment to end
+    with postgres.connect(binding, application=run.run_id) as connection:
+        while not (connection.execute("select pg_try_advisory_lock(%s)", (key,)).fetchone() or (False,))[0]:
+            if time.monotonic() >= deadline:
+                holder = connection.execute(
+                    "select a.pid, a.application_name from pg_locks l join pg_stat_activity a using (pid)"
+                    " where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s",
+                    ((key >> 32) & 0xFFFFFFFF, key & 0xFFFFFFFF),
+                ).fetchone()
+                raise Locked(
+                    f"Another run of {run.system.slug} is writing to this server.",
+                    looked=f"advisory lock {key}",
+                    found=f"held by {holder[1]} (backend {holder[0]})" if holder else "held",
+                    fix="wait for it, or run again with --wait 60",
+                )
+            time.sleep(0.1)
+        yield connection
+
+
+def _prepare(
+    connection: psycopg.Connection[tuple[Any, ...]], schema: str, tables: Mapping[str, Contract]
+) -> None:
+    """Schema and tables, made where missing; a table that is there must be what its contract says."""
+    with connection.transaction():
+        connection.execute("set local client_min_messages = warning")
+        connection.execute(f"create schema if not exists {schema}")  # type: ignore[arg-type]
+        connection.execute(_LOADS.format(schema=schema))  # type: ignore[arg-type]
+        for table, contract in tables.items():
+            connection.execute(contract.ddl(table))  # type: ignore[arg-type]
+    for table, contract in tables.items():
+        rows = connection.execute(
+            "select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
+            (table,),
+        ).fetchall()
+        short = {"timestamp with time zone": "timestamptz"}
+        actual = [(name, short.get(kind, kind), required) for name, kind, required in rows]
+        if differing := contracts.differences(contract, actual):
+            raise GateClosed(
+                f"The table {table} is not what its contract says.",
+                looked=f"{table} against {contract.path.name} {contract.version}",
+                found="; ".join(differing),
+                fix=f"alter the table, or move it away: alter table {table} rename to …",
+            )
+
+
+def _has_token(connection: psycopg.Connection[tuple[Any, ...]], schema: str, token: str) -> bool:
+    if connection.execute("select to_regclass(%s)", (f"{schema}.loads",)).fetchone() == (None,):
+        return False
+    sql = f"select count(*) from {schema}.loads where token = %s"
+    return connection.execute(sql, (token,)).fetchone() == (1,)  # type: ignore[arg-type]
+
+
+def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """End the runs of this system whose process died, by what the target says: token there or not."""
+    for row in run.ledger.runs(run.system.slug):
+        if row["run_id"] == run.run_id or row["state"] not in OPEN or row["profile"] != run.request.profile.name:
+            continue
+        arrived = _has_token(connection, run.system.slug, row["token"])
+        ending = ("SUCCEEDED", 0, "its token is in the target") if arrived else ("FAILED", 137, "its token is not there")
+        at, monotonic = run.now().isoformat(), time.monotonic()
+        state, code, reason = ending
+        run.ledger.move(row["run_id"], state, at=at, monotonic=monotonic, exit_code=code, reason=reason, recovered=1)
+        run.reporter.say(f"run {row['run_id']} had died: {state.lower()}, because {reason}")

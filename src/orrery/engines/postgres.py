@@ -1,0 +1,216 @@
+"""PostgreSQL, embedded or any other: a psycopg connection, the PG* variables, and rows into it at full speed.
+
+Nothing is hidden: `connect` gives psycopg's own connection. `binary` turns an Arrow table into PostgreSQL's binary
+COPY format with DuckDB's PostgreSQL extension, so that it travels inside a transaction of psycopg's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orrery.errors import BadInput, Denied, DependencyDown, OrreryError, OutOfSpace
+from orrery.profiles import Binding
+
+if TYPE_CHECKING:
+    import duckdb
+    import psycopg
+    import pyarrow as pa
+
+INSTALL = 'in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`'
+_LIMITS = {
+    "connect_timeout": "5",  # seconds
+    "tcp_user_timeout": "30000",  # milliseconds; without it a dead peer is never noticed
+    "keepalives_idle": "10",  # seconds
+    "options": "-c lock_timeout=60s -c statement_timeout=1h -c idle_in_transaction_session_timeout=15min -c timezone=UTC",
+}
+
+
+def keywords(binding: Binding, *, start: bool = True) -> dict[str, str]:
+    """libpq key words for a binding, without a password.
+
+    Args:
+        start: start the embedded server if it is not running.
+    """
+    if binding.engine != "postgres":
+        raise BadInput(
+            f"'{binding.role}' is bound to '{binding.engine}', and this needs PostgreSQL.",
+            looked=f"profile {binding.profile}",
+            found=f'engine = "{binding.engine}"',
+            fix='engine = "postgres"',
+        )
+    if not binding.is_embedded:
+        from psycopg import ProgrammingError, conninfo
+
+        try:
+            return {key: str(value) for key, value in conninfo.conninfo_to_dict(binding.server).items()}
+        except ProgrammingError as error:
+            raise BadInput(
+                f"The server of '{binding.role}' is not written in libpq's key words.",
+                looked=f"profile {binding.profile}",
+                found=str(error).strip(),
+                fix="host=… port=… user=… dbname=…",
+            ) from error
+    from orrery.engines import postgres_server
+
+    server = postgres_server.start(binding.home) if start else postgres_server.status(binding.home)
+    if server is None:
+        return {}
+    return {
+        "host": server.host,
+        "port": str(server.port),
+        "user": server.user,
+        "dbname": server.dbname,
+        "passfile": str(server.passfile),
+    }
+
+
+def connect(binding: Binding, application: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A psycopg connection in autocommit mode, with limits on every wait.
+
+    Raises:
+        DependencyDown: nobody answers there. Denied: it answers no.
+    """
+    _need("psycopg")
+    import psycopg
+
+    target = keywords(binding)
+    password = binding.password()
+    given = {**_LIMITS, **target, "application_name": application} | ({"password": password} if password else {})
+    try:
+        return psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        raise told(error, binding) from None
+
+
+def environment(binding: Binding) -> dict[str, str]:
+    """The PG* variables that psql and every libpq program read. A password is named, never shown."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE", "passfile": "PGPASSFILE"}
+    return {names[key]: value for key, value in keywords(binding).items() if key in names}
+
+
+def dsn(binding: Binding) -> str:
+    """The binding as one line of libpq key words, without a password."""
+    from psycopg import conninfo
+
+    return conninfo.make_conninfo(**keywords(binding))  # type: ignore[arg-type]
+
+
+def psql() -> Path | None:
+    """The psql that comes with the embedded server."""
+    from orrery.engines import postgres_server
+
+    path = postgres_server.bin_folder() / "psql"
+    return path if path.exists() else None
+
+
+def told(error: psycopg.Error, binding: Binding) -> OrreryError:
+    """What PostgreSQL said, as an error with the exit code of its kind; secrets never stand in it."""
+    text = (error.diag.message_primary or str(error)).strip().splitlines()[-1]
+    state = error.sqlstate or ""
+    where = f"'{binding.role}' of profile {binding.profile}" + ("" if binding.is_embedded else f": {binding.server}")
+    if state.startswith("28") or "authentication failed" in text or "no password supplied" in text or state == "42501":
+        return Denied("PostgreSQL refused.", looked=where, found=text, fix="check user, password and grants there")
+    if state in ("53100", "53200"):
+        return OutOfSpace("PostgreSQL has no room left.", looked=where, found=text, fix="make room, then run again")
+    if state[:2] in ("08", "57", "53") or not state:
+        fix = "orrery up" if binding.is_embedded else f"pg_isready -d '{binding.server}'"
+        return DependencyDown("PostgreSQL did not answer, or went away.", looked=where, found=text, fix=f"{fix}; run again")
+    if state in ("40001", "40P01", "55P03"):
+        from orrery.errors import Locked
+
+        return Locked("Somebody else holds what this needs.", looked=where, found=text, fix="run again in a moment")
+    return BadInput("PostgreSQL could not do it.", looked=where, found=f"{text} ({state})", fix="see the message")
+
+
+def converter() -> duckdb.DuckDBPyConnection:
+    """A DuckDB that can write PostgreSQL's binary COPY format; nothing is downloaded, ever."""
+    _need("duckdb")
+    _need("duckdb_extension_postgres_scanner")
+    import duckdb
+
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": "2"})
+    spec = importlib.util.find_spec("duckdb_extension_postgres_scanner")
+    roots = list(spec.submodule_search_locations or []) if spec else []
+    found = [path for root in roots for path in Path(root).glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension")]
+    if not found:
+        raise BadInput(
+            "DuckDB's PostgreSQL extension does not fit this DuckDB.",
+            looked=", ".join(roots),
+            found=f"no extension for duckdb {duckdb.__version__}",
+            fix=INSTALL,
+        )
+    connection.execute(f"load '{str(found[0]).replace(chr(39), chr(39) * 2)}'")
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def binary(duck: duckdb.DuckDBPyConnection, rows: pa.Table) -> bytes:
+    """An Arrow table in PostgreSQL's binary COPY format, columns in the table's order."""
+    memory = os.memfd_create("orrery-copy")
+    try:
+        duck.register("rows_out", rows)
+        path = f"/proc/self/fd/{memory}"
+        duck.execute(f"copy (from rows_out) to '{path}' (format postgres_binary, use_tmp_file false)")
+        return os.pread(memory, os.fstat(memory).st_size, 0)
+    finally:
+        duck.unregister("rows_out")
+        os.close(memory)
+
+
+def checksum(duck: duckdb.DuckDBPyConnection, rows: pa.Table | duckdb.DuckDBPyRelation, columns: Sequence[str]) -> int:
+    """Sum of a hash of each row: the same for the same rows in any order (comparable within one DuckDB version)."""
+    duck.register("summed", rows)
+    return _sum_of_hashes(duck, "summed", columns)[1]
+
+
+def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[str, Any]:
+    """Count and checksum of the rows of a table in which `column` is `value`, read back from the server."""
+    duck = converter()
+    info = " ".join(f"{key}='{_escaped(text)}'" for key, text in keywords(binding).items())
+    password = binding.password()
+    if password:
+        info += f" password='{_escaped(password)}'"
+    schema, name = table.split(".")
+    try:
+        duck.execute(f"attach '{info.replace(chr(39), chr(39) * 2)}' as server (type postgres, read_only)")
+    except Exception as error:
+        shown = str(error).replace(password, "***") if password else str(error)
+        raise DependencyDown(
+            "PostgreSQL did not answer.", looked=f"'{binding.role}'", found=shown.splitlines()[0], fix="orrery up"
+        ) from None
+    names = [row[0] for row in duck.execute(f"describe server.{schema}.{name}").fetchall()]
+    source = f"(select * from server.{schema}.{name} where {column} = {int(value)})"
+    rows, summed = _sum_of_hashes(duck, source, [each for each in names if each != column])
+    return {"rows": rows, "checksum": str(summed)}
+
+
+def _sum_of_hashes(duck: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> tuple[int, int]:
+    names = ", ".join(f'"{name}"' for name in columns)
+    found = duck.execute(f"select count(*), coalesce(sum(hash({names})), 0)::varchar from {source}").fetchone()
+    rows, summed = found or (0, "0")
+    return int(rows), int(summed)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _need(module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise BadInput(
+            "PostgreSQL needs a package that is not installed.",
+            looked="this Python environment",
+            found=f"no module {module}",
+            fix=INSTALL,
+        )
+
+
+def tool_environment(binding: Binding) -> Mapping[str, str]:
+    """The environment for psql and other libpq programs."""
+    from orrery import profiles
+
+    return profiles.tool_environment(environment(binding))

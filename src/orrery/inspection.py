@@ -1,0 +1,149 @@
+"""Looks at what is there: rows of a result, and whether ledger and target still agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from orrery.errors import BadInput
+from orrery.ledger import OPEN, Ledger, Owner, event_hash
+from orrery.manifest import Manifest
+from orrery.profiles import Profile
+
+ENDED = ("SUCCEEDED", "FAILED", "QUARANTINED")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One invariant, whether it holds, and what was found."""
+
+    invariant: str
+    holds: bool
+    found: str
+
+
+def rows(system: Manifest, profile: Profile, *, rows: int, rejected: bool) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and some rows of a system's first output, or of its refused rows."""
+    from orrery.engines import postgres
+
+    tables = [table for table in system.outputs if table.endswith("_rejected") == rejected]
+    binding = profile.binding(next(iter(system.needs)), system.slug)
+    with postgres.connect(binding, application=f"orrery show {system.slug}") as connection:
+        if not tables or connection.execute("select to_regclass(%s)", (tables[0],)).fetchone() == (None,):
+            raise BadInput(
+                f"{system.name} has made nothing here yet.",
+                looked=f"profile {profile.name}, {tables[0] if tables else system.slug}",
+                found="no such table",
+                fix=f"orrery run {system.name.lower()}",
+            )
+        cursor = connection.execute(f"select * from {tables[0]} order by 1, 2 limit %s", (rows,))  # type: ignore[arg-type]
+        return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+
+def check(systems: Sequence[Manifest], profile: Profile, home: Path) -> list[Finding]:
+    """The ledger's invariants L1 to L7, those that need the target read from the target as it is now.
+
+    L8 (no secret anywhere) needs to know the secrets; `orrery.testing` checks it with canaries.
+    """
+    path = home / "ledger.sqlite"
+    if not path.exists():
+        return [Finding("ledger", True, f"no runs yet in {home}")]
+    ledger = Ledger(path)
+    try:
+        found = of_ledger(ledger)
+        for system in systems:
+            if any(run["profile"] == profile.name for run in ledger.runs(system.slug)):
+                found += of_target(ledger, system, profile)
+        return found
+    finally:
+        ledger.close()
+
+
+def of_ledger(ledger: Ledger) -> list[Finding]:
+    """L1, L2, L4, L6, L7: what the ledger alone can tell."""
+    runs = list(reversed(ledger.runs()))
+    orphans = [
+        run["run_id"]
+        for run in runs
+        if run["state"] in OPEN and not Owner(run["pid"], run["pid_started"], run["boot_id"]).is_alive()
+    ]
+    scopes = [(run["system"], run["scope"]) for run in runs if run["state"] in OPEN]
+    twice = sorted({f"{system} {scope}" for system, scope in scopes if scopes.count((system, scope)) > 1})
+    lost = [
+        f"{run['run_id']} {step['name']}"
+        for run in runs
+        for step in ledger.steps(run["run_id"])
+        if step["rows_read"]
+        != sum(step[f"rows_{what}"] for what in ("kept", "rejected", "deduplicated", "filtered"))
+    ]
+    gaps = _gaps(runs)
+    broken = _broken_links(ledger.events())
+    return [
+        Finding("L1 no run is open whose process is dead", not orphans, _told(orphans)),
+        Finding("L2 one open run a system and scope", not twice, _told(twice)),
+        Finding("L4 rows in = rows out, in every step", not lost, _told(lost)),
+        Finding("L6 attempts without a gap, time runs forward", not gaps, _told(gaps)),
+        Finding("L7 the chain of events is whole", not broken, _told(broken)),
+    ]
+
+
+def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Finding]:
+    """L3 and L5: tokens, counts and checksums, against the target."""
+    from orrery.engines import postgres
+
+    binding = profile.binding(next(iter(system.needs)), system.slug)
+    runs = [run for run in ledger.runs(system.slug) if run["profile"] == profile.name]
+    with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
+        there: set[str] = set()
+        if connection.execute("select to_regclass(%s)", (f"{system.slug}.loads",)).fetchone() != (None,):
+            there = {row[0] for row in connection.execute(f"select token from {system.slug}.loads").fetchall()}  # type: ignore[arg-type]
+    wrote = [run for run in runs if run["state"] == "SUCCEEDED" and (run["result"].get("files") or run["recovered"])]
+    untrue = [f"{run['run_id']} has no token in the target" for run in wrote if run["token"] not in there]
+    untrue += [f"{run['run_id']} is {run['state']} and its token is there" for run in runs if run["token"] in there and run["state"] in ("FAILED", "QUARANTINED")]
+    differing = []
+    for mark in wrote[0]["result"].get("written", []) if wrote else []:
+        now = postgres.checksum_of(binding, mark["table"], mark["column"], mark["value"])
+        if (now["rows"], now["checksum"]) != (mark["rows"], mark["checksum"]):
+            differing.append(f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now")
+    name = system.slug
+    return [
+        Finding(f"L3 {name}: a run succeeded if, and only if, its token is in the target", not untrue, _told(untrue)),
+        Finding(f"L5 {name}: the last load is in the target as it was written", not differing, _told(differing)),
+    ]
+
+
+def _gaps(runs: Sequence[dict[str, Any]]) -> list[str]:
+    found = []
+    expected: dict[tuple[str, str], int] = {}
+    for run in runs:
+        scope = (run["system"], run["scope"])
+        expected[scope] = expected.get(scope, 0) + 1
+        if run["attempt"] != expected[scope]:
+            found.append(f"{run['run_id']} is attempt {run['attempt']}, expected {expected[scope]}")
+        if run["ended_at"] and run["state"] in ENDED and not run["recovered"]:
+            seconds = (datetime.fromisoformat(run["ended_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+            if seconds < 0:
+                found.append(f"{run['run_id']} ended {-seconds:.0f} s before it began, by the wall clock")
+    return found
+
+
+def _broken_links(events: Sequence[dict[str, Any]]) -> list[str]:
+    broken = [
+        f"event {event['sequence']}"
+        for event in events
+        if event["hash"]
+        != event_hash(event["previous"], event["run_id"], event["at"], event["monotonic"], event["kind"], event["body"])
+    ]
+    broken += [f"event {later['sequence']}" for earlier, later in pairwise(events) if later["previous"] != earlier["hash"]]
+    if events and (events[0]["previous"] or events[0]["sequence"] != 1):
+        broken.append("the beginning is missing")
+    return broken
+
+
+def _told(wrong: Sequence[str]) -> str:
+    return "as it should be" if not wrong else json.dumps(list(wrong[:5]), ensure_ascii=False)

@@ -1,0 +1,402 @@
+"""A run: one system, once, from its inputs to a result that is kept.
+
+`start()` is what `orrery run` calls; the system's `main(run)` gets the `Run` and uses `step`, `contract`,
+`binding`, `settings` and `now`. Everything a run leaves behind is in `.orrery/runs/<id>/`; the ledger indexes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import resource
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orrery import catalogue, profiles
+from orrery.errors import BadInput, ExitCode, Locked, OrreryError, OutOfSpace, RowsUnaccounted
+from orrery.ledger import Ledger, Owner
+from orrery.manifest import Manifest
+from orrery.profiles import Binding, Profile
+from orrery.rejects import Rejects
+
+if TYPE_CHECKING:
+    from orrery.contracts import Contract
+
+
+class Reporter(Protocol):
+    """Where a run tells what it does; the CLI prints it, a test may collect it."""
+
+    def step_started(self, name: str) -> None: ...
+    def step_progress(self, name: str, done: int, total: int, rows: int) -> None: ...
+    def step_ended(self, step: Mapping[str, Any]) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; the ledger keeps it."""
+
+    system: Manifest
+    profile: Profile
+    home: Path
+    data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    interval: date | None = None
+    wait_seconds: float = 0.0
+
+    def chosen(self) -> dict[str, str]:
+        """Every setting with its value: the default, or what `--set` gave.
+
+        Raises:
+            BadInput: a setting that the system does not have, or a value that is not among its choices.
+        """
+        known = self.system.settings
+        for name, value in self.settings.items():
+            if name not in known or value not in known[name].choices:
+                have = "; ".join(f"{each.name} = {' | '.join(each.choices)}" for each in known.values()) or "none"
+                raise BadInput(
+                    f"{self.system.slug} has no setting '{name}={value}'.",
+                    looked=f"{self.system.folder / 'system.toml'}, [settings]",
+                    found=have,
+                    fix="--set name=value with one of those",
+                )
+        return {name: self.settings.get(name, setting.default) for name, setting in known.items()}
+
+
+@dataclass
+class Step:
+    """One step; its rows must add up when it ends: read = kept + rejected + deduplicated + filtered."""
+
+    name: str
+    rows_counted: dict[str, int] | None = None
+    bytes_read: int = 0
+
+    def rows(self, *, read: int, kept: int, rejected: int = 0, deduplicated: int = 0, filtered: int = 0) -> None:
+        """Account for every row of the step; called once, before the step ends."""
+        self.rows_counted = {
+            "read": read,
+            "kept": kept,
+            "rejected": rejected,
+            "deduplicated": deduplicated,
+            "filtered": filtered,
+        }
+
+    def account(self) -> dict[str, int]:
+        counted = self.rows_counted
+        out = 0 if counted is None else sum(counted.values()) - counted["read"]
+        if counted is None or out != counted["read"]:
+            raise RowsUnaccounted(
+                f"Step '{self.name}' does not account for its rows.",
+                looked="step.rows(...)",
+                found="it was never called" if counted is None else f"read {counted['read']:,}, accounted for {out:,}",
+                fix="this is a bug of the system: every row that is read is kept, rejected, deduplicated or filtered",
+            )
+        return counted
+
+
+class Run:
+    """What a system's `main(run)` works with."""
+
+    def __init__(self, request: Request, ledger: Ledger, reporter: Reporter) -> None:
+        self.request = request
+        self.system = request.system
+        self.folder = request.system.folder
+        self.settings = request.chosen()
+        self.ledger = ledger
+        self.reporter = reporter
+        self.run_id = f"{self.now():%Y%m%dT%H%M%S}-{self.system.slug}-{secrets.token_hex(3)}"
+        self.token = secrets.token_hex(16)
+        self.results = request.home / "runs" / self.run_id
+        self.rejects = Rejects(self.results / "rejects.parquet")
+        self.steps: list[dict[str, Any]] = []
+        self.notes: dict[str, Any] = {}
+        self.fidelity: dict[str, str] = {}
+        self.started = time.monotonic()
+        self.started_at = self.now().isoformat()
+
+    # --- what a pipeline asks for ---------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The time in UTC; the only clock that a system may read."""
+        return datetime.now(UTC)
+
+    @property
+    def interval(self) -> date | None:
+        """The day this run is for (`--date`), or None for all there is."""
+        return self.request.interval
+
+    def binding(self, role: str) -> Binding:
+        """What plays a role in the chosen profile; noted with its fidelity."""
+        found = self.request.profile.binding(role, self.system.slug)
+        self.fidelity[role] = f"{found.engine}: {found.fidelity}"
+        return found
+
+    def contract(self, output_or_input: str) -> Contract:
+        """The contract of an input (by its name) or of an output table."""
+        from orrery import contracts
+
+        inputs, outputs = self.system.inputs, self.system.outputs
+        path = inputs[output_or_input].contract if output_or_input in inputs else outputs[output_or_input]
+        return contracts.load(path)
+
+    def given(self, name: str) -> tuple[tuple[str, ...], bool]:
+        """The paths for an input, and whether they are the user's own (`--data`) or the sample."""
+        own = self.request.data.get(name)
+        return (own, True) if own else ((str(self.system.inputs[name].sample),), False)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """A step of the run: timed, its peak memory taken, its rows accounted for, kept in the ledger."""
+        step, begun = Step(name), time.monotonic()
+        self.event("step_started", step=name)
+        self.reporter.step_started(name)
+        _reset_peak_memory()
+        yield step
+        kept = {
+            "name": name,
+            "rows": step.account(),
+            "bytes": step.bytes_read,
+            "seconds": round(time.monotonic() - begun, 3),
+            "peak_mb": round(_peak_memory_mb(), 1),
+        }
+        self.steps.append(kept)
+        self.ledger.add_step(self.run_id, len(self.steps), kept)
+        self.event("step_ended", **kept)
+        self.reporter.step_ended(kept)
+
+    def note(self, **facts: Any) -> None:
+        """Facts about the result that `run.json`, `--json` and the last lines of the run show."""
+        self.notes.update(facts)
+
+    def move(self, state: str, **changes: Any) -> None:
+        """Bring the run into another state of the ledger."""
+        self.ledger.move(self.run_id, state, at=self.now().isoformat(), monotonic=time.monotonic(), **changes)
+        self.event("state", state=state)
+
+    def event(self, kind: str, **body: Any) -> None:
+        """One line of `events.jsonl`."""
+        line = {"at": self.now().isoformat(), "monotonic": round(time.monotonic(), 6), "kind": kind, **body}
+        with (self.results / "events.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line, default=str) + "\n")
+
+    # --- what is kept ---------------------------------------------------------------------------------------
+
+    def scope(self) -> str:
+        """What this run is about: the day, or everything. Two runs of one scope never run side by side."""
+        return self.interval.isoformat() if self.interval else "all"
+
+    def summary(self, exit_code: int, error: OrreryError | None) -> dict[str, Any]:
+        """The run as data: what `run.json` holds and `--json` prints."""
+        return {
+            "run_id": self.run_id,
+            "system": self.system.slug,
+            "scope": self.scope(),
+            "profile": self.request.profile.name,
+            "fidelity": self.fidelity,
+            "settings": self.settings,
+            "exit_code": exit_code,
+            "started_at": self.started_at,
+            "ended_at": self.now().isoformat(),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "steps": self.steps,
+            "refused_by_rule": dict(self.rejects.rules.most_common()),
+            **self.notes,
+            "versions": _versions(),
+            "error": error.parts() if error else None,
+        }
+
+
+def start(request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Run a system once; returns what `run.json` holds, and raises what ended the run (`error.summary` is set).
+
+    Raises:
+        OrreryError: with the exit code of its kind; the target is as it was before.
+    """
+    main = catalogue.entry(request.system)
+    request.home.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(request), _Opened(request, reporter) as run:
+        run.move("RUNNING")
+        main(run)
+        return run.finish()
+
+
+class _Opened(Run):
+    """A run between its entry in the ledger and its end, however it ends."""
+
+    def __init__(self, request: Request, reporter: Reporter) -> None:
+        super().__init__(request, Ledger(request.home / "ledger.sqlite"), reporter)
+
+    def __enter__(self) -> _Opened:
+        self.results.mkdir(parents=True)
+        entry = {
+            "run_id": self.run_id,
+            "system": self.system.slug,
+            "scope": self.scope(),
+            "profile": self.request.profile.name,
+            "token": self.token,
+        }
+        self._end_runs_without_owner()
+        self.ledger.open_run(entry, Owner.this_process(), at=self.now().isoformat(), monotonic=time.monotonic())
+        self.event("run_started", **entry, pid=Owner.this_process().pid)
+        return self
+
+    def _end_runs_without_owner(self) -> None:
+        """Runs that died before they could have committed are failed; the others wait for the target's word.
+
+        A run that was never STAGED has sent no commit. The others become UNKNOWN here and are settled by
+        `effects.sole_writer`, which can read the load token in the target.
+        """
+        for row in self.ledger.open_runs(self.system.slug):
+            if Owner(row["pid"], row["pid_started"], row["boot_id"]).is_alive():
+                continue
+            at, monotonic = self.now().isoformat(), time.monotonic()
+            if row["state"] == "COMMITTING":
+                self.ledger.move(row["run_id"], "UNKNOWN", at=at, monotonic=monotonic, reason="its process died")
+            elif row["state"] != "UNKNOWN":
+                reason = f"its process died while it was {row['state']}"
+                self.ledger.move(
+                    row["run_id"], "FAILED", at=at, monotonic=monotonic, reason=reason, exit_code=137, recovered=1
+                )
+
+    def finish(self) -> dict[str, Any]:
+        summary = self.summary(0, None)
+        self.move("SUCCEEDED", exit_code=0, result=self.notes)
+        self._keep(summary)
+        return summary
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._failed(error)
+        finally:
+            self.ledger.close()
+
+    def _failed(self, error: BaseException) -> None:
+        told = as_orrery_error(error)
+        code = told.exit_code if told else _exit_code(error)
+        states = {row["run_id"]: row["state"] for row in self.ledger.runs(self.system.slug, limit=50)}
+        state = states.get(self.run_id)
+        if state in ("PENDING", "RUNNING", "STAGED", "COMMITTING"):
+            reason = str(told or f"{type(error).__name__}: {error}")[:2000]
+            end = "UNKNOWN" if state == "COMMITTING" else "QUARANTINED" if code == ExitCode.GATE_CLOSED else "FAILED"
+            if end == "QUARANTINED" and state == "PENDING":
+                end = "FAILED"
+            self.move(end, exit_code=int(code), reason=reason, result=self.notes)
+        summary = self.summary(int(code), told)
+        self._keep(summary)
+        if told is not None:
+            told.summary = summary
+            if told is not error:
+                raise told from error
+
+    def _keep(self, summary: dict[str, Any]) -> None:
+        self.rejects.close()
+        (self.results / "run.json").write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
+        from orrery import lineage
+
+        lineage.write(self.results / "openlineage.jsonl", self.system, summary)
+
+
+def as_orrery_error(error: BaseException) -> OrreryError | None:
+    """The four parts for what the machine itself refused: disk and memory; None for what is our bug."""
+    if isinstance(error, OrreryError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EFBIG):
+        return OutOfSpace(
+            "The run could not write.",
+            looked=str(error.filename or "the state folder"),
+            found=error.strerror or "no space",
+            fix="make room (`orrery clean --runs` removes what old runs kept), then run again",
+        )
+    if isinstance(error, MemoryError):
+        return OutOfSpace(
+            "The run could not get more memory.",
+            looked="this process",
+            found=f"it had {_peak_memory_mb():,.0f} MB",
+            fix="end other programs, or run on a larger machine; nothing was changed",
+        )
+    return None
+
+
+def _exit_code(error: BaseException) -> ExitCode:
+    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.OUR_BUG
+
+
+@contextmanager
+def _one_at_a_time(request: Request) -> Iterator[None]:
+    """One run of a system and state folder at a time: the second waits as long as asked, else exit 5."""
+    path = request.home / "locks" / f"{request.system.slug}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as lock:
+        deadline = time.monotonic() + request.wait_seconds
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    lock.seek(0)
+                    raise Locked(
+                        f"Another run of {request.system.slug} is under way.",
+                        looked=str(path),
+                        found=f"held by process {lock.read().strip() or 'unknown'}",
+                        fix="wait for it (`orrery runs` shows it), or run again with --wait 60",
+                    ) from None
+                time.sleep(0.05)
+        lock.truncate(0)
+        lock.write(str(Owner.this_process().pid))
+        lock.flush()
+        yield
+
+
+def file_sha256(path: Path) -> str:
+    """The content hash of a file, read in one pass."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib import metadata
+
+    names = ("orrery-data", "duckdb", "pandas", "pyarrow", "psycopg")
+    found = {name: metadata.version(name) for name in names if _installed(name)}
+    return {"python": platform.python_version(), **found}
+
+
+def _installed(name: str) -> bool:
+    from importlib import metadata
+
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _reset_peak_memory() -> None:
+    """Start a new high-water mark (Linux); elsewhere the peak is that of the whole process."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def _peak_memory_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

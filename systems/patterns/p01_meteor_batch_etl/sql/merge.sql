@@ -1,0 +1,27 @@
+-- A delivery whose keys may be in the target already: its rows wait in the temporary table `incoming`, and only what
+-- differs is written. A row that stays the same is not touched, so its tuple is not rewritten.
+-- Each statement is run on its own; the name before it says which count it gives.
+
+-- name: deleted
+-- rows that an earlier content of this file brought, that nobody has changed since, and that it does not have any more
+delete from p01_meteor.launches as target
+where target.file_id in (select file_id from p01_meteor.files where file_name = %(file_name)s and day = %(day)s)
+  and not exists (select from incoming where incoming.launch_id = target.launch_id);
+
+-- name: updated
+-- the last delivery of a launch holds; but an earlier day that comes late does not overrule a later day
+update p01_meteor.launches as target
+set ({columns}, file_id) = ({incoming_columns}, %(file_id)s)
+from incoming
+where incoming.launch_id = target.launch_id
+  and ({target_columns}) is distinct from ({incoming_columns})
+  and not exists (
+      select from p01_meteor.files as owner
+      where owner.file_id = target.file_id and owner.day > %(day)s
+  );
+
+-- name: inserted
+insert into p01_meteor.launches ({columns}, file_id)
+select {columns}, %(file_id)s
+from incoming
+where not exists (select from p01_meteor.launches as target where target.launch_id = incoming.launch_id);
