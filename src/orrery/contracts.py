@@ -36,7 +36,8 @@ class Dialect:
 
     delimiter: str
     quote: str
-    missing: tuple[str, ...]
+    missing: tuple[str, ...]  # values that stand for "not known", beside each other: '' and '-'
+    blanks_are_layout: bool  # blanks and tabs at the ends are taken off, runs inside become one blank
 
 
 @dataclass(frozen=True)
@@ -241,18 +242,20 @@ def _pattern_check(column: str, rule: str, pattern: str, severity: str, message:
 
 
 def _dialect(path: Path, given: Any) -> Dialect:
-    known = {"delimiter", "quote", "missing", "encoding", "header"}
+    known = {"delimiter", "quote", "missing", "encoding", "header", "blanks"}
     if not isinstance(given, dict) or set(given) != known:
         raise _broken(path, "wants in csvDialect exactly " + ", ".join(sorted(known)), repr(given)[:120])
     single = all(isinstance(given[key], str) and len(given[key].encode()) == 1 for key in ("delimiter", "quote"))
     texts = isinstance(given["missing"], list) and all(isinstance(mark, str) for mark in given["missing"])
-    if not single or not texts or given["encoding"] != "utf-8" or given["header"] is not True:
+    blanks = given["blanks"] in ("layout", "kept")
+    if not (single and texts and blanks and given["encoding"] == "utf-8" and given["header"] is True):
         raise _broken(
             path,
             "says in csvDialect what the reader cannot do",
-            f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8, header true, missing a list of texts",
+            f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8, header true, blanks layout or kept, "
+            "missing a list of texts",
         )
-    return Dialect(given["delimiter"], given["quote"], tuple(given["missing"]))
+    return Dialect(given["delimiter"], given["quote"], tuple(given["missing"]), given["blanks"] == "layout")
 
 
 def _share(path: Path, given: Any) -> float:

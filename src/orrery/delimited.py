@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FIELD_LIMIT = 256 << 10  # bytes; a longer field ends the row
 COLUMN_LIMIT = 2_000
+PARSED_AT_ONCE = 2 * RECORD_LIMIT  # bytes; several pieces a block, so that both cores parse
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -53,7 +54,7 @@ class Chunk:
     """Some consecutive records that have the right shape.
 
     Attributes:
-        table: one text column a column of the contract, in the contract's order; no nulls.
+        table: one text column a column of the contract, in the contract's order; marks for missing are null.
         lines: for each row the line it starts on (header = 1).
         starts, ends: for each row its bytes within `block`.
         refused: records of the same stretch that were refused for their shape.
@@ -204,10 +205,12 @@ def _parse(
     else:
         spans = zip(cut.starts[good], cut.ends[good], strict=True)
         clean = b"\n".join(buffer[start:end] for start, end in spans) + b"\n"
-    if good.any():
+    if not good.any():
+        table = pa.table({column: pa.array([], pa.string()) for column in columns})
+    else:
         table = csv.read_csv(
             pa.py_buffer(clean),
-            read_options=csv.ReadOptions(column_names=list(present), block_size=max(len(clean), 1 << 16)),
+            read_options=csv.ReadOptions(column_names=list(present), block_size=PARSED_AT_ONCE),
             parse_options=csv.ParseOptions(
                 delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=cut.has_quotes
             ),
@@ -215,8 +218,7 @@ def _parse(
                 column_types=dict.fromkeys(present, pa.string()), strings_can_be_null=False, check_utf8=False
             ),
         ).select(list(columns))
-    else:
-        table = pa.table({column: pa.array([], pa.string()) for column in columns})
+    table = _without_layout(table, dialect, has_tabs=b"\t" in clean)
     if table.num_rows != int(good.sum()):
         raise IntegrityBroken(
             f"{name} was cut into {int(good.sum()):,} records and parsed into {table.num_rows:,}.",
@@ -234,6 +236,29 @@ def _parse(
         refused,
         blank=int(np.count_nonzero(blank)),
     )
+
+
+def _without_layout(table: pa.Table, dialect: Dialect, *, has_tabs: bool) -> pa.Table:
+    """Values as the contract reads them: blanks that are layout taken out, marks for missing as null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    marks = pa.array(dialect.missing, pa.string())
+
+    def plain(values: pa.Array) -> pa.Array:
+        if dialect.blanks_are_layout:
+            values = pc.utf8_trim(values, characters=" \t")
+            has_run = pc.match_substring(values, "  ")
+            if has_tabs:
+                has_run = pc.or_(has_run, pc.match_substring(values, "\t"))
+            if has_run.true_count:
+                single = pc.replace_substring_regex(values.filter(has_run), "[ \t]+", " ")
+                values = pc.replace_with_mask(values, has_run, single)
+        return pc.if_else(pc.is_in(values, value_set=marks), None, values)
+
+    batches = [[plain(column) for column in batch.columns] for batch in table.to_batches()]
+    names = table.column_names
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(batch, names) for batch in batches], table.schema)
 
 
 def _blank(cut: Cut, buffer: bytes, width: int) -> np.ndarray:

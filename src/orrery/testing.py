@@ -1,13 +1,97 @@
-"""What tests of every system use: the ledger's invariants in one call, and a search for secrets."""
+"""What the tests of every system use: the command in this process, the target as it is, the ledger's invariants."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-from orrery import inspection
+from orrery import inspection, profiles
 from orrery.manifest import Manifest
 from orrery.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended, and what it printed."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def orrery(*arguments: str) -> Result:
+    """Run a command as the shell would, in this process."""
+    from orrery.cli.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", ["orrery", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    return Result(code if isinstance(code, int) else 0 if code is None else 1, out.getvalue(), err.getvalue())
+
+
+class Target:
+    """The tables of one system in the target, read by a connection of its own."""
+
+    def __init__(self, home: Path, system: Manifest, profile: str = "embedded") -> None:
+        from orrery.engines import postgres
+
+        self.home, self.system = home, system
+        self.profile: Profile = profiles.load(profile, home)
+        binding = self.profile.binding(next(iter(system.needs)), system.slug)
+        self.connection = postgres.connect(binding, application="test")
+
+    def reset(self) -> None:
+        """Forget everything the system made, and the ledger that speaks of it."""
+        self.connection.execute(f"drop schema if exists {self.system.slug} cascade")  # type: ignore[arg-type]
+        for path in self.home.glob("ledger.sqlite*"):
+            path.unlink()
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Rows as dictionaries; none where the tables do not exist."""
+        slug = self.system.slug
+        if self.connection.execute("select to_regnamespace(%s)", (slug,)).fetchone() == (None,):
+            return []
+        cursor = self.connection.execute(sql)  # type: ignore[call-overload]
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def rows(self, table: str | None = None) -> list[dict[str, Any]]:
+        """All rows of an output; without a name, of the system's first."""
+        return self.query(f"select * from {table or next(iter(self.system.outputs))} order by 1, 2")
+
+    def rejects(self) -> list[dict[str, Any]]:
+        """All refused rows."""
+        return self.rows(next(table for table in self.system.outputs if table.endswith("_rejected")))
+
+    def state(self) -> dict[str, list[dict[str, Any]]]:
+        """Every output with the physical place and age of its tuples: equal only if nothing was rewritten."""
+        return {
+            table: self.query(f"select ctid::text, xmin::text, * from {table} order by ctid")
+            for table in self.system.outputs
+        }
+
+    def broken_invariants(self) -> list[str]:
+        """Invariants of ledger and target that do not hold; empty is what a test wants."""
+        return broken_invariants(self.home, [self.system], self.profile)
 
 
 def broken_invariants(home: Path, systems: Sequence[Manifest], profile: Profile) -> list[str]:

@@ -132,7 +132,7 @@ def converter() -> duckdb.DuckDBPyConnection:
     _need("duckdb_extension_postgres_scanner")
     import duckdb
 
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": "2"})
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": "1"})
     spec = importlib.util.find_spec("duckdb_extension_postgres_scanner")
     roots = list(spec.submodule_search_locations or []) if spec else []
     found = [path for root in roots for path in Path(root).glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension")]
@@ -144,7 +144,7 @@ def converter() -> duckdb.DuckDBPyConnection:
             fix=INSTALL,
         )
     connection.execute(f"load '{str(found[0]).replace(chr(39), chr(39) * 2)}'")
-    connection.execute("set timezone = 'UTC'")
+    connection.execute("set global timezone = 'UTC'")  # global: it holds for the threads' own cursors too
     return connection
 
 

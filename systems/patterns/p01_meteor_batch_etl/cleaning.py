@@ -11,47 +11,35 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from .rules import INVISIBLE
+
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# eleven forms, once layout blanks are gone: with or without a time, seconds, a doubt
+# eleven forms,: with or without a time, seconds, a doubt
 LAUNCH_DATE = (
     rf"^(?P<year>[0-9]{{4}}) (?P<month>{'|'.join(MONTHS)}) (?P<day>[0-9]{{1,2}})"
     r"(?P<time> (?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<seconds>:(?P<second>[0-9]{2}))?)? ?(?P<doubt>\??)$"
 )
-# zero-width, direction and control characters: two keys that look the same would differ
-INVISIBLE = r"[\x00-\x1F\x7F-\x9F\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{FEFF}]"
 OUTCOMES = {"S": "success", "F": "failure"}
 
-MESSAGES = {
-    "launch_id_missing": "no launch designator",
-    "launch_id_has_invisible_characters": "the launch designator holds characters that cannot be seen",
-    "launch_date_missing": "no launch date",
-    "launch_date_form": "not a date as the log writes it: 1957 Oct 4 1928:34, 1957 Oct 17 0505, 1962 Jan 26, each with ? for doubt",
-    "launch_date_impossible": "no such day or time",
-    "vehicle_missing": "no launch vehicle",
-    "site_missing": "no launch site",
-    "outcome_missing": "no outcome",
-    "outcome_unknown": "the outcome is neither S nor F",
-}
 
-
-def clean(raw: pd.DataFrame) -> pd.DataFrame:
+def clean(text: pd.DataFrame) -> pd.DataFrame:
     """Type the launches of one chunk.
 
     Args:
-        raw: the log's eleven columns as text (Arrow strings), and `row`, the position within the chunk.
+        text: the log's eleven columns (Arrow strings; blanks that are layout are gone, '' and '-' are missing, as the
+            contract's dialect says), and `row`, the position within the chunk.
 
     Returns:
         For every row, in the same order: `row`, the typed columns of contracts/launches_clean.odcs.yaml without
         `file_id`, and `broken`: the first broken rule as `column:rule`, or missing. Where a row is broken its typed
         columns may be missing.
     """
-    text = raw.drop(columns="row").apply(tidy)
     launched_at, date = launch_time(text["Launch_Date"])
     place = launch_place(text["Site"])
     serial, serial_doubt = without_doubt(text["LV_SN"])
     launches = pd.DataFrame(
         {
-            "row": raw["row"],
+            "row": text["row"],
             "launch_id": text["Launch"],
             "launched_at": launched_at,
             "launched_at_precision": precision(date),
@@ -79,15 +67,7 @@ def clean(raw: pd.DataFrame) -> pd.DataFrame:
         "outcome:outcome_missing": text["Suc"].isna(),
         "outcome:outcome_unknown": launches["outcome"].isna(),
     }
-    return launches.assign(broken=first_broken(rules, raw.index))
-
-
-def tidy(text: pd.Series[str]) -> pd.Series[str]:
-    """Blanks and tabs are layout: none at the ends, one inside; '' and '-' are missing."""
-    if text.str.contains(r"\t|  ").any():
-        text = text.str.replace(r"[ \t]+", " ", regex=True)
-    text = text.str.strip(" ")
-    return text.mask(text.isin(["", "-"]))
+    return launches.assign(broken=first_broken(rules, text.index))
 
 
 def launch_time(text: pd.Series[str]) -> tuple[pd.Series[pd.Timestamp], pd.DataFrame]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +17,11 @@ from orrery.delimited import Chunk, Refused
 from orrery.engines import postgres
 from orrery.run import Run
 
-from .cleaning import INVISIBLE, MESSAGES, clean
+from .rules import INVISIBLE, MESSAGES
 
-TIDY = r"""
-create macro tidy(x) as nullif(nullif(trim(
-    case when contains(x, '  ') or contains(x, chr(9)) then regexp_replace(x, '[ \t]+', ' ', 'g') else x end
-), ''), '-')
-"""
+if TYPE_CHECKING:
+    import duckdb
+
 SURE = r"create macro sure(x) as nullif(case when x like '%?' then regexp_replace(x, '( *\?)+$', '') else x end, '')"
 
 
@@ -36,6 +34,7 @@ class Judged:
     refused: list[Refused]
     read: int
     filtered: int
+    warnings: dict[str, int]
 
 
 class Judge:
@@ -45,11 +44,9 @@ class Judge:
         self.incoming = run.contract("launches")
         self.contract = run.contract("p01_meteor.launches")
         self.day = run.interval
-        self.read = 0
-        self.warnings: Counter[str] = Counter()
-        self.duck = postgres.converter()
-        self.duck.execute(TIDY)
-        self.duck.execute(SURE)
+        self.database = postgres.converter()
+        self.database.execute(SURE)
+        self.mine = threading.local()
         rules = (run.folder / "sql" / "clean.sql").read_text(encoding="utf-8").replace("{invisible}", INVISIBLE)
         engines: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
             "pandas": (cleaned_by_pandas, "chunk"),
@@ -58,13 +55,11 @@ class Judge:
         self.prepare, source = engines[run.settings["engine"]]
         self.query = f"select * replace (coalesce(broken, {self.contract.first_broken()}) as broken) from {source}"
 
-    def chunks(self, blocks: Iterable[bytes], name: str) -> Iterator[Judged]:
-        """Judge a file, block by block, in the order of its lines."""
-        self.read = 0
-        self.warnings.clear()
-        for chunk in self.records(blocks, name):
-            self.read += chunk.read
-            yield self.judge(chunk)
+    def duck(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own connection to the one DuckDB."""
+        if not hasattr(self.mine, "duck"):
+            self.mine.duck = self.database.cursor()
+        return self.mine.duck  # type: ignore[no-any-return]
 
     def records(self, blocks: Iterable[bytes], name: str) -> Iterator[Chunk]:
         """The records of a file that have the right shape, as text; those that have not are in `refused`."""
@@ -73,8 +68,8 @@ class Judge:
     def judge(self, chunk: Chunk) -> Judged:
         """Split a chunk into launches to load and rows to refuse; each row is in exactly one."""
         numbered = chunk.table.append_column("row", pa.array(np.arange(len(chunk.lines))))
-        self.duck.register("chunk", self.prepare(numbered))
-        judged = self.duck.execute(self.query).to_arrow_table()
+        self.duck().register("chunk", self.prepare(numbered))
+        judged = self.duck().execute(self.query).to_arrow_table()
         is_good = pc.is_null(judged["broken"])
         refused = chunk.refused + [
             self.refusal(chunk, row, broken)
@@ -86,10 +81,10 @@ class Judge:
             wanted = of_day(good["launched_at"], self.day)
             filtered = good.num_rows - int(pc.sum(wanted).as_py() or 0)
             good = good.filter(wanted)
-        self.count_warnings(good)
         rows = good.drop_columns(["row", "broken"])
         lines = chunk.lines[good["row"].to_numpy()]
-        return Judged(rows, lines, sorted(refused, key=lambda each: each.line), chunk.read, filtered)
+        by_line = sorted(refused, key=lambda each: each.line)
+        return Judged(rows, lines, by_line, chunk.read, filtered, self.warnings(good))
 
     def refusal(self, chunk: Chunk, row: int, broken: str) -> Refused:
         """The refusal of a row for a rule of the cleaning, or for one of the contract."""
@@ -98,17 +93,20 @@ class Judge:
         message = MESSAGES.get(rule) or next(contract_says)
         return chunk.refuse(row, self.contract.source_of(column), rule, message)
 
-    def count_warnings(self, good: pa.Table) -> None:
-        """Rules that only warn: the rows are loaded, and counted."""
+    def warnings(self, good: pa.Table) -> dict[str, int]:
+        """Rows that break a rule which only warns: they are loaded, and counted."""
         counts = self.contract.warnings()
-        if counts and good.num_rows:
-            self.duck.register("good", good)
-            found = self.duck.execute(f"select {', '.join(counts.values())} from good").fetchone() or ()
-            self.warnings.update({name: count for name, count in zip(counts, found, strict=True) if count})
+        self.duck().register("good", good)
+        found = self.duck().execute(f"select {', '.join(counts.values())} from good").fetchone() or ()
+        return {name: count for name, count in zip(counts, found, strict=True) if count}
 
 
 def cleaned_by_pandas(chunk: pa.Table) -> pa.Table:
     """cleaning.py over an Arrow chunk; the columns stay Arrow's."""
+    import pandas as pd  # here, so that whoever cleans by DuckDB does not wait for it
+
+    from .cleaning import clean
+
     launches = clean(chunk.to_pandas(types_mapper=pd.ArrowDtype))
     return pa.Table.from_pandas(launches, preserve_index=False).replace_schema_metadata(None)
 

@@ -8,18 +8,18 @@ the file is read again for the merge.
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import psycopg
 import pyarrow as pa
 
 from orrery import files
-from orrery.delimited import Refused
+from orrery.delimited import Chunk, Refused
 from orrery.effects import Writer
 from orrery.engines import postgres
 from orrery.errors import IntegrityBroken
@@ -28,8 +28,8 @@ from orrery.run import Run
 
 from .judging import Judge, Judged
 
-T = TypeVar("T")
 TARGET, REJECTED, FILES = "p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files"
+WORKERS = 2  # threads that judge; the one that writes waits for PostgreSQL most of the time
 KEY_LATER_FROM = 4 << 20  # bytes of a file; below that building the key later gains nothing
 DUPLICATE = {"duplicate_row": "the same launch as line {}, in every column", "key_conflict": "another row has this designator and says something else"}
 
@@ -75,6 +75,7 @@ class FileLoad:
         self.file_id = int(last[0][0])
         self.counts: dict[str, int] = {}
         self.checksum: int | None = 0
+        self.warnings: Counter[str] = Counter()
 
     def load(self) -> dict[str, Any]:
         """Bring the file in; gives the counts of its rows."""
@@ -90,7 +91,7 @@ class FileLoad:
             f"insert into {FILES} values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (*values, self.counts["read"], kept, self.counts["rejected"], self.counts["filtered"]),
         )
-        return {**self.counts, "kept": kept, "warnings": dict(self.judge.warnings), "checksum": self.checksum}
+        return {**self.counts, "kept": kept, "warnings": dict(self.warnings), "checksum": self.checksum}
 
     def straight(self) -> bool:
         """Into the target itself; False where a key of the file is there already, or twice in the file."""
@@ -148,23 +149,36 @@ class FileLoad:
         """Copy the file's launches into a table, and its refused rows beside the target; every count is checked."""
         self.counts = {"read": 0, "rejected": 0, "filtered": 0}
         self.checksum = 0
-        for judged, encoded, summed in ahead(self.encoded(extra, values)):
+        self.warnings.clear()
+        for judged, encoded, summed in self.encoded(extra, values):
             self.copy(table, [*self.columns, extra], encoded, len(judged.lines))
             self.refuse(judged.refused)
             self.counts["read"] += judged.read
             self.counts["filtered"] += judged.filtered
             self.checksum += summed
+            self.warnings.update(judged.warnings)
 
     def encoded(self, extra: str, values: Callable[[Judged], np.ndarray]) -> Iterator[tuple[Judged, bytes, int]]:
-        """Judged blocks, in PostgreSQL's binary form, with their checksum."""
-        duck = self.judge.duck
-        for judged in self.judge.chunks(files.blocks(self.delivered, self.told), self.delivered.name):
+        """Judged blocks in the file's order, in PostgreSQL's binary form; the next are made while one is written."""
+
+        def encode(chunk: Chunk) -> tuple[Judged, bytes, int]:
+            duck = self.judge.duck()
+            judged = self.judge.judge(chunk)
             rows = judged.rows.append_column(extra, pa.array(values(judged)))
-            yield judged, postgres.binary(duck, rows), postgres.checksum(duck, judged.rows, self.columns)
+            return judged, postgres.binary(duck, rows), postgres.checksum(duck, judged.rows, self.columns)
+
+        waiting: deque[Future[tuple[Judged, bytes, int]]] = deque()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for chunk in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
+                waiting.append(pool.submit(encode, chunk))
+                if len(waiting) > WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def told(self, done: int) -> None:
         """Say how far the reading is."""
-        self.run.reporter.step_progress(f"load {self.delivered.name}", done, self.delivered.size, self.judge.read)
+        self.run.reporter.step_progress(f"load {self.delivered.name}", done, self.delivered.size, self.counts.get("read", 0))
 
     def copy(self, table: str, columns: list[str], encoded: bytes, rows: int) -> None:
         """One COPY; what PostgreSQL says it took must be what was sent."""
@@ -209,42 +223,3 @@ class FileLoad:
         text = (self.run.folder / "sql" / name).read_text(encoding="utf-8")
         parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
         return list(zip(parts[1::2], parts[2::2], strict=True)) or [("all", text)]
-
-
-def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """Make the next items in a thread while the present one is used; an error comes out where its item would."""
-    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    is_wanted = threading.Event()
-    is_wanted.set()
-
-    def put(item: T | None, error: BaseException | None) -> None:
-        while is_wanted.is_set():
-            try:
-                made.put((item, error), timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def make() -> None:
-        try:
-            for item in items:
-                put(item, None)
-                if not is_wanted.is_set():
-                    return
-            put(None, None)
-        except BaseException as error:  # noqa: BLE001 (carried to the thread that asked, and raised there)
-            put(None, error)
-
-    maker = threading.Thread(target=make, name="judge", daemon=True)
-    maker.start()
-    try:
-        while True:
-            item, error = made.get()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
-    finally:
-        is_wanted.clear()
-        maker.join()

@@ -1,0 +1,64 @@
+# `make` alone lists the targets. Paths are relative: the folder's own name may hold blanks and any letters.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt types bench lock readme down clean
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+export PYTHON
+
+PY   := .venv/bin/python -P
+CODE := src tests tools bench systems
+LOCK := .venv/bin/uv pip compile -q --python .venv/bin/python --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
+
+help:
+	@echo "Orrery: data systems that run. SYSTEM=name chooses one (meteor), ARGS=\"…\" is passed on."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## run a system on its own data (installs only what it needs)
+	@sh tools/bootstrap.sh run
+	@.venv/bin/orrery run $(or $(SYSTEM),meteor) $(ARGS)
+
+test: ## every test (installs the rest)
+	@sh tools/bootstrap.sh test
+	@$(PY) -m pytest $(ARGS)
+
+lint: ## style, types and the house rules; changes nothing
+	@sh tools/bootstrap.sh test
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m mypy
+	@$(PY) -m pytest -q tests/test_house_rules.py
+
+fmt: ## format the code and mend what can be mended
+	@sh tools/bootstrap.sh test
+	@$(PY) -m ruff check --fix-only $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+types: ## the type checker alone
+	@sh tools/bootstrap.sh test
+	@$(PY) -m mypy
+
+bench: ## compare a system with what you would use instead
+	@sh tools/bootstrap.sh bench
+	@$(PY) bench/$(or $(SYSTEM),meteor).py $(ARGS)
+
+lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
+	@sh tools/bootstrap.sh run
+	@$(LOCK) requirements/uv.in -o requirements/uv.lock.txt
+	@$(LOCK) pyproject.toml --extra postgres -o requirements/run.lock
+	@$(LOCK) pyproject.toml --extra postgres requirements/test.in -o requirements/test.lock
+	@$(LOCK) pyproject.toml --extra postgres requirements/test.in requirements/bench.in -o requirements/bench.lock
+
+readme: ## run the claims' tests and write the tables of README.md
+	@sh tools/bootstrap.sh test
+	@$(PY) tools/readme_tables.py
+
+down: ## stop every server that was started here
+	@if [ -x .venv/bin/orrery ]; then .venv/bin/orrery down; else echo "Nothing is installed, so nothing runs."; fi
+
+clean: ## remove .venv and everything built; .orrery (your runs and data) stays
+	@$(MAKE) down || echo "The servers of .orrery could not be stopped; should one still run, end it by hand."
+	@rm -rf .venv .make .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	@echo "Removed. Runs and data are still in .orrery; delete that folder to be rid of them too."

@@ -1,0 +1,18 @@
+"""The names of the cleaning rules, for both engines: what each says to the one whose row it refuses."""
+
+from __future__ import annotations
+
+# zero-width, direction and control characters: two keys that look the same would differ
+INVISIBLE = r"[\x00-\x1F\x7F-\x9F\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{FEFF}]"
+
+MESSAGES = {
+    "launch_id_missing": "no launch designator",
+    "launch_id_has_invisible_characters": "the launch designator holds characters that cannot be seen",
+    "launch_date_missing": "no launch date",
+    "launch_date_form": "not a date as the log writes it: 1957 Oct 4 1928:34, 1957 Oct 17 0505, 1962 Jan 26, each with ? for doubt",
+    "launch_date_impossible": "no such day or time",
+    "vehicle_missing": "no launch vehicle",
+    "site_missing": "no launch site",
+    "outcome_missing": "no outcome",
+    "outcome_unknown": "the outcome is neither S nor F",
+}
