@@ -23,6 +23,7 @@ from pathlib import Path
 
 from orrery import catalogue, contracts
 from orrery.engines import postgres_server
+from orrery.engines.postgres_server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 METEOR = catalogue.find("p01_meteor")
@@ -69,7 +70,7 @@ def main() -> None:
     say(f"kept in {out.relative_to(ROOT)}")
 
 
-def measure(folder: Path, home: Path, server, rows: int, runs: int, ways: list[str]) -> dict:
+def measure(folder: Path, home: Path, server: Server, rows: int, runs: int, ways: list[str]) -> dict:
     """Seconds and peak memory of each way, `runs` times, the ways in turn."""
     dirty, clean, changed = folder / "launches.csv", folder / "clean.csv", folder / "changed"
     generate(dirty, rows)
@@ -80,7 +81,12 @@ def measure(folder: Path, home: Path, server, rows: int, runs: int, ways: list[s
     command = [sys.executable, "-m", "orrery", "run", "meteor", "--json"]
     environment = {**os.environ, "ORRERY_HOME": str(home), "PGPASSFILE": str(server.passfile)}
     dsn = f"host={server.host} port={server.port} user={server.user} dbname={server.dbname}"
-    subprocess.run([*command, "--data", f"launches={dirty}", "--set", "engine=duckdb"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [*command, "--data", f"launches={dirty}", "--set", "engine=duckdb"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     psql(server, f"\\copy {TABLE} to '{clean}'")
     peers = [sys.executable, str(ROOT / "bench" / "peers.py")]
     commands = {
@@ -104,7 +110,7 @@ def measure(folder: Path, home: Path, server, rows: int, runs: int, ways: list[s
     return measured
 
 
-def prepare(server, folder: Path, way: str, environment: dict, command: list[str]) -> None:
+def prepare(server: Server, folder: Path, way: str, environment: dict, command: list[str]) -> None:
     """Give a way the target it starts from: empty, or holding the file as it was before it was restated."""
     psql(server, "drop schema if exists p01_meteor cascade; drop schema if exists bench cascade")
     if way in ("limit", "dlt", "to_sql"):
@@ -113,7 +119,12 @@ def prepare(server, folder: Path, way: str, environment: dict, command: list[str
         target = folder / "in" / "launches.csv"
         target.unlink(missing_ok=True)
         os.link(folder / "launches.csv", target)
-        subprocess.run([*command, "--data", f"launches={target}", "--set", "engine=duckdb"], env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [*command, "--data", f"launches={target}", "--set", "engine=duckdb"],
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
         target.unlink()
         os.link(folder / "changed" / ("all.csv" if way == "restate_all" else "tenth.csv"), target)
     psql(server, "checkpoint")
@@ -154,11 +165,16 @@ def ddl() -> str:
     return f"create schema if not exists p01_meteor; {contracts.load(METEOR.outputs[TABLE]).ddl(TABLE)};"
 
 
-def psql(server, sql: str) -> None:
+def psql(server: Server, sql: str) -> None:
     """Run SQL in the bench's server."""
     environment = {"PGPASSFILE": str(server.passfile), "PATH": os.defpath}
     where = ["-h", server.host, "-p", str(server.port), "-U", server.user, "-d", server.dbname]
-    subprocess.run([str(postgres_server.bin_folder() / "psql"), "-Xq", *where, "-v", "ON_ERROR_STOP=1", "-c", sql], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [str(postgres_server.bin_folder() / "psql"), "-Xq", *where, "-v", "ON_ERROR_STOP=1", "-c", sql],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
 
 
 def say(text: str) -> None:

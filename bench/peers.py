@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from orrery import catalogue, contracts, files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLE = "p01_meteor.launches"
 
@@ -15,10 +20,13 @@ def limit(dsn: str, path: Path) -> None:
     """psycopg's COPY of a file that is clean already: nobody loads faster without changing the table."""
     import psycopg
 
-    with psycopg.connect(dsn) as connection, path.open("rb") as file:
-        with connection.cursor().copy(f"copy {TABLE} from stdin") as copy:
-            while piece := file.read(1 << 18):
-                copy.write(piece)
+    with (
+        psycopg.connect(dsn) as connection,
+        path.open("rb") as file,
+        connection.cursor().copy(f"copy {TABLE} from stdin") as copy,
+    ):
+        while piece := file.read(1 << 18):
+            copy.write(piece)
 
 
 def dlt(dsn: str, path: Path) -> None:
@@ -33,7 +41,10 @@ def dlt(dsn: str, path: Path) -> None:
     password = Path(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
     url = f"postgresql://{at['user']}:{password}@{at['host']}:{at['port']}/{at['dbname']}"
     pipeline = library.pipeline(
-        "peer", destination=library.destinations.postgres(url), dataset_name="bench", pipelines_dir=str(Path.cwd() / "dlt")
+        "peer",
+        destination=library.destinations.postgres(url),
+        dataset_name="bench",
+        pipelines_dir=str(Path.cwd() / "dlt"),
     )
     rows = library.resource((each for each in cleaned("duckdb", path)), name="launches", write_disposition="replace")
     pipeline.run(rows)
@@ -42,8 +53,6 @@ def dlt(dsn: str, path: Path) -> None:
 
 def to_sql(dsn: str, path: Path) -> None:
     """pandas' own to_sql, as most scripts use it."""
-    from pathlib import Path as P
-
     import os
 
     import pandas as pd
@@ -51,20 +60,23 @@ def to_sql(dsn: str, path: Path) -> None:
     from psycopg.conninfo import conninfo_to_dict
 
     at = conninfo_to_dict(dsn)
-    password = P(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
+    password = Path(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
     url = sqlalchemy.URL.create("postgresql+psycopg", at["user"], password, at["host"], int(at["port"]), at["dbname"])
     frame = pd.concat([each.to_pandas(types_mapper=pd.ArrowDtype) for each in cleaned("duckdb", path)])
     frame.to_sql("launches", sqlalchemy.create_engine(url), schema="bench", if_exists="append", index=False)
 
 
-def cleaned(engine: str, path: Path):
+def cleaned(engine: str, path: Path) -> Iterator[pa.Table]:
     """Meteor's cleaned launches, as Arrow tables."""
     system = catalogue.find("p01_meteor")
     catalogue.entry(system)
     judging = sys.modules[f"orrery_systems_{system.folder.name}.judging"]
     paths = {name: each.contract for name, each in system.inputs.items()} | dict(system.outputs)
     run = SimpleNamespace(
-        contract=lambda name: contracts.load(paths[name]), interval=None, folder=system.folder, settings={"engine": engine}
+        contract=lambda name: contracts.load(paths[name]),
+        interval=None,
+        folder=system.folder,
+        settings={"engine": engine},
     )
     delivered = files.fingerprint(path)
     judge = judging.Judge(run)

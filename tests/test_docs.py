@@ -59,9 +59,7 @@ def test_runs_is_not_believed_of_a_claim_without_its_test(tables: ModuleType, co
     there = readme.read_text(encoding="utf-8")
     readme.write_text(re.sub(r"(\[01_Meteor\].*\| )\w+ \|", r"\1runs |", there), encoding="utf-8")
     manifest = next((copy / "systems").glob("patterns/p01_*/system.toml"))
-    manifest.write_text(
-        re.sub(r"= \"test_\w+\"", '= "test_of_nothing"', manifest.read_text(encoding="utf-8"))
-    )
+    manifest.write_text(re.sub(r"= \"test_\w+\"", '= "test_of_nothing"', manifest.read_text(encoding="utf-8")))
     assert "01_Meteor" in tables.check(copy)
 
 

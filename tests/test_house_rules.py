@@ -123,16 +123,12 @@ def at_the_top(module: ast.Module) -> Iterator[ast.AST]:
 
 
 def core_modules_stay_short(root: Path) -> list[str]:
-    counted = (
-        (name, len(path.read_text(encoding="utf-8").splitlines())) for name, path in python(root, "src/")
-    )
+    counted = ((name, len(path.read_text(encoding="utf-8").splitlines())) for name, path in python(root, "src/"))
     return [f"{name}: {lines} lines, at most 400" for name, lines in counted if lines > 400]
 
 
 def system_files_stay_short(root: Path) -> list[str]:
-    counted = (
-        (name, len(path.read_text(encoding="utf-8").splitlines())) for name, path in python(root, "systems/")
-    )
+    counted = ((name, len(path.read_text(encoding="utf-8").splitlines())) for name, path in python(root, "systems/"))
     return [f"{name}: {lines} lines, at most 300" for name, lines in counted if lines > 300]
 
 
@@ -154,11 +150,7 @@ def only_profiles_read_the_environment(root: Path) -> list[str]:
             continue
         for node in ast.walk(tree(path)):
             attribute = isinstance(node, ast.Attribute) and node.attr in banned and dotted(node.value) == "os"
-            by_name = (
-                isinstance(node, ast.ImportFrom)
-                and node.module == "os"
-                and {a.name for a in node.names} & banned
-            )
+            by_name = isinstance(node, ast.ImportFrom) and node.module == "os" and {a.name for a in node.names} & banned
             if attribute or by_name:
                 broken.append(f"{name}:{node.lineno}: reads the environment")  # type: ignore[attr-defined]
     return broken
@@ -207,9 +199,7 @@ def no_module_is_called_dbt_something(root: Path) -> list[str]:
 
 
 def no_project_lock(root: Path) -> list[str]:
-    return [
-        f"{path.relative_to(root)}: holds index addresses" for path in files(root) if path.name == "uv.lock"
-    ]
+    return [f"{path.relative_to(root)}: holds index addresses" for path in files(root) if path.name == "uv.lock"]
 
 
 def no_index_is_named(root: Path) -> list[str]:
@@ -217,11 +207,7 @@ def no_index_is_named(root: Path) -> list[str]:
 
 
 def no_path_of_a_machine(root: Path) -> list[str]:
-    return [
-        line
-        for line in found_in_text(root, MACHINE, "a path of one machine")
-        if not line.startswith("tests/")
-    ]
+    return [line for line in found_in_text(root, MACHINE, "a path of one machine") if not line.startswith("tests/")]
 
 
 def the_plain_name_is_never_installed(root: Path) -> list[str]:
@@ -252,8 +238,7 @@ def nothing_runs_text_as_code(root: Path) -> list[str]:
                 broken += [
                     f"{name}:{line}: shell=True"
                     for word in node.keywords
-                    if word.arg == "shell"
-                    and not (isinstance(word.value, ast.Constant) and word.value.value is False)
+                    if word.arg == "shell" and not (isinstance(word.value, ast.Constant) and word.value.value is False)
                 ]
             broken += [f"{name}:{line}: imports {m}" for m in imported(node) if m.split(".")[0] in modules]
     return broken

@@ -66,9 +66,7 @@ def test_the_wheel_carries_the_systems_and_no_tests(wheel: Path) -> None:
     assert "orrery/_systems/patterns/p01_meteor_batch_etl/data/launch_log.csv" in names
     assert "orrery/_profiles/embedded.toml" in names
     assert "orrery/data/roadmap.toml" in names
-    assert [
-        name for name in names if "/tests/" in name or "__pycache__" in name or name.endswith(".pyc")
-    ] == []
+    assert [name for name in names if "/tests/" in name or "__pycache__" in name or name.endswith(".pyc")] == []
 
 
 def test_the_wheel_runs_a_system_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:

@@ -40,9 +40,7 @@ def link(root: Path, packages: Path, scripts: Path) -> None:
         shutil.rmtree(old)
     info = packages / f"{stem}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
-    )
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
     (info / "INSTALLER").write_text("link_checkout\n", encoding="utf-8")
     entries = "".join(f"{command} = {target}\n" for command, target in project["scripts"].items())
     (info / "entry_points.txt").write_text(f"[console_scripts]\n{entries}", encoding="utf-8")
@@ -52,9 +50,7 @@ def link(root: Path, packages: Path, scripts: Path) -> None:
         info / "INSTALLER",
         info / "entry_points.txt",
     ]
-    record = [
-        f"{os.path.relpath(path, packages)},,\n" for path in [*installed, scripts / "orrery", info / "RECORD"]
-    ]
+    record = [f"{os.path.relpath(path, packages)},,\n" for path in [*installed, scripts / "orrery", info / "RECORD"]]
     (info / "RECORD").write_text("".join(record), encoding="utf-8")
 
     command = scripts / "orrery"

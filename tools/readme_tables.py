@@ -151,8 +151,7 @@ def write(root: Path = ROOT) -> None:
     """Runs the claims' tests and writes README.md."""
     path = root / "README.md"
     tables = {
-        track: table(root, track, rows, lambda _, system: claims_pass(system))
-        for track, rows in roadmap(root).items()
+        track: table(root, track, rows, lambda _, system: claims_pass(system)) for track, rows in roadmap(root).items()
     }
     path.write_text(with_tables(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
 

@@ -37,6 +37,7 @@ class Planned:
 
     @property
     def slug(self) -> str:
+        """The name that starts every schema, topic and path."""
         return f"{self.id}_{self.name.lower()}"
 
 

@@ -79,10 +79,12 @@ class Contract:
 
     @property
     def column_names(self) -> list[str]:
+        """The columns' names, in order."""
         return [column.name for column in self.columns]
 
     @property
     def key(self) -> list[str]:
+        """The columns of the primary key."""
         return [column.name for column in self.columns if column.primary_key]
 
     def written_as(self) -> Dialect:
@@ -134,7 +136,7 @@ def load(path: Path) -> Contract:
     from pydantic import ValidationError
 
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader, see below)
+        raw = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
         parsed = OpenDataContractStandard.model_validate(raw)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _broken(path, "cannot be read", " ".join(str(error).split())) from error
@@ -169,7 +171,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.constructor.ConstructorError(None, None, "an alias (*name) is not taken here", event.start_mark)
         return super().compose_node(parent, index)
 
@@ -204,7 +206,9 @@ def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
     if given.required:
         yield Check(column, "missing", f"{name} is null", f"{column} is missing", "error")
     if (longest := options.pop("maxLength", None)) is not None:
-        yield Check(column, "too_long", f"length({name}) > {int(longest)}", f"longer than {longest} characters", "error")
+        yield Check(
+            column, "too_long", f"length({name}) > {int(longest)}", f"longer than {longest} characters", "error"
+        )
     if (pattern := options.pop("pattern", None)) is not None:
         yield _pattern_check(column, "form", str(pattern), "error")
     low, high = options.pop("minimum", None), options.pop("exclusiveMaximum", None)
@@ -294,7 +298,9 @@ def gate(contract: Contract, *, read: int, refused: int) -> str | None:
         return f"all {read:,} rows were refused"
     if read >= SHARE_RULE_FROM and refused / read > contract.refused_rows_limit:
         share = refused / read
-        return f"{refused:,} of {read:,} rows were refused ({share:.1%}); the limit is {contract.refused_rows_limit:.0%}"
+        return (
+            f"{refused:,} of {read:,} rows were refused ({share:.1%}); the limit is {contract.refused_rows_limit:.0%}"
+        )
     return None
 
 

@@ -83,7 +83,7 @@ class Chunk:
 
 
 def shown(raw: bytes) -> str:
-    """Bytes as text that a table can hold: what is not UTF-8, and NUL, as \\xNN."""
+    r"""Bytes as text that a table can hold: what is not UTF-8, and NUL, as \\xNN."""
     return raw.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 
@@ -277,44 +277,59 @@ def _is_utf8(raw: bytes) -> bool:
         return False
 
 
-def _shape_rules(
-    cut: Cut, buffer: bytes, header: bytes, dialect: Dialect, width: int
-) -> dict[int, tuple[str, str]]:
+def _shape_rules(cut: Cut, buffer: bytes, header: bytes, dialect: Dialect, width: int) -> dict[int, tuple[str, str]]:
     """For each record that cannot be right the first rule it breaks, in the order of the rules."""
     import numpy as np
 
-    def rows_at(positions: Iterable[int]) -> list[int]:
-        inside = np.searchsorted(cut.starts, np.fromiter(positions, np.int64), side="right") - 1
-        return [int(row) for row in np.unique(inside[inside >= 0])]
-
-    def texts(rows: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        return ((int(row), buffer[cut.starts[row] : cut.ends[row]]) for row in rows)
-
+    nul, bom = "a NUL byte, which no text column can hold", "a byte-order mark in the middle: two files in one?"
+    misplaced = "a quote inside an unquoted field, or text behind a closing one"
+    odd_widths = np.flatnonzero(cut.widths != width).tolist()
+    in_order: tuple[tuple[str, Iterable[tuple[int, str]]], ...] = (
+        ("not_utf8", _not_utf8(cut, buffer)),
+        ("nul_byte", ((row, nul) for row, _ in _records_with(b"\x00", cut, buffer))),
+        ("bom_inside", ((row, bom) for row, raw in _records_with(_BOM, cut, buffer) if raw.startswith(_BOM))),
+        ("quote_misplaced", ((row, misplaced) for row in np.flatnonzero(cut.misplaced).tolist())),
+        ("field_count", ((row, f"{cut.widths[row]} fields; the header has {width}") for row in odd_widths)),
+        ("field_too_long", _long_fields(cut, buffer, dialect)),
+        ("header_repeated", _headers(cut, buffer, header)),
+    )
     broken: dict[int, tuple[str, str]] = {}
-    if not _is_utf8(buffer[: cut.consumed]):
-        for row, raw in texts(rows_at(np.flatnonzero(np.frombuffer(buffer, np.uint8) > 127))):
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                at = f"byte {error.start + 1} of the record is 0x{raw[error.start]:02X}"
-                broken.setdefault(row, ("not_utf8", f"not UTF-8: {at}"))
-    if b"\x00" in buffer:
-        for row in rows_at(found.start() for found in re.finditer(rb"\x00", buffer)):
-            broken.setdefault(row, ("nul_byte", "a NUL byte, which no text column can hold"))
-    if _BOM in buffer:
-        for row, raw in texts(rows_at(found.start() for found in re.finditer(_BOM, buffer))):
-            if raw.startswith(_BOM):
-                broken.setdefault(row, ("bom_inside", "a byte-order mark in the middle: two files in one?"))
-    for row in np.flatnonzero(cut.misplaced):
-        broken.setdefault(int(row), ("quote_misplaced", "a quote inside an unquoted field, or text behind a closing one"))
-    for row in np.flatnonzero(cut.widths != width):
-        broken.setdefault(int(row), ("field_count", f"{int(cut.widths[row])} fields; the header has {width}"))
-    lengths = cut.ends - cut.starts
-    for row, raw in texts(np.flatnonzero(lengths > FIELD_LIMIT)):
-        longest = max(len(field) for field in walk_record(raw, 0, dialect, at_end=True)[1])
-        if longest > FIELD_LIMIT:
-            broken.setdefault(row, ("field_too_long", f"a field of {longest:,} bytes; the limit is {FIELD_LIMIT:,}"))
-    for row, raw in texts(np.flatnonzero(lengths == len(header))):
-        if raw == header:
-            broken.setdefault(row, ("header_repeated", "the header again: two files in one?"))
+    for rule, found in in_order:
+        for row, message in found:
+            broken.setdefault(row, (rule, message))
     return broken
+
+
+def _records_with(part: bytes, cut: Cut, buffer: bytes) -> Iterator[tuple[int, bytes]]:
+    """The records that hold some bytes, each once, with its text."""
+    import numpy as np
+
+    if part not in buffer:
+        return
+    positions = [found.start() for found in re.finditer(re.escape(part), buffer)]
+    for row in np.unique(np.searchsorted(cut.starts, positions, side="right") - 1).tolist():
+        yield row, buffer[cut.starts[row] : cut.ends[row]]
+
+
+def _not_utf8(cut: Cut, buffer: bytes) -> Iterator[tuple[int, str]]:
+    if _is_utf8(buffer[: cut.consumed]):
+        return
+    for row, (start, end) in enumerate(zip(cut.starts.tolist(), cut.ends.tolist(), strict=True)):
+        try:
+            buffer[start:end].decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield row, f"not UTF-8: byte {error.start + 1} of the record is 0x{buffer[start + error.start]:02X}"
+
+
+def _long_fields(cut: Cut, buffer: bytes, dialect: Dialect) -> Iterator[tuple[int, str]]:
+    for row in (cut.ends - cut.starts > FIELD_LIMIT).nonzero()[0].tolist():
+        _, fields, _ = walk_record(buffer[cut.starts[row] : cut.ends[row]], 0, dialect, at_end=True)
+        longest = max(map(len, fields))
+        if longest > FIELD_LIMIT:
+            yield row, f"a field of {longest:,} bytes; the limit is {FIELD_LIMIT:,}"
+
+
+def _headers(cut: Cut, buffer: bytes, header: bytes) -> Iterator[tuple[int, str]]:
+    for row in (cut.ends - cut.starts == len(header)).nonzero()[0].tolist():
+        if buffer[cut.starts[row] : cut.ends[row]] == header:
+            yield row, "the header again: two files in one?"

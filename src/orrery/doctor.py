@@ -67,7 +67,9 @@ def _loopback() -> Finding:
         with socket.create_server(("127.0.0.1", 0)) as server:
             return Finding("port", True, f"127.0.0.1 gives ports (tried {server.getsockname()[1]})", "")
     except OSError as error:
-        return Finding("port", False, f"127.0.0.1: {error.strerror}", "bring the loopback interface up: ip link set lo up")
+        return Finding(
+            "port", False, f"127.0.0.1: {error.strerror}", "bring the loopback interface up: ip link set lo up"
+        )
 
 
 def _packages(extra: str) -> Iterator[Finding]:

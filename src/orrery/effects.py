@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orrery import contracts
-from orrery.errors import DependencyDown, GateClosed, IntegrityBroken, Locked
+from orrery.errors import DependencyDown, GateClosed, Locked
 from orrery.ledger import OPEN
 from orrery.run import Run
 
@@ -46,7 +46,7 @@ class Writer:
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query."""
-        return self.connection.execute(sql, parameters).fetchall()  # type: ignore[call-overload, no-any-return]
+        return self.connection.execute(sql, parameters).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[int]:
@@ -61,15 +61,9 @@ class Writer:
         schema = self.run.system.slug
         try:
             self.connection.execute("begin")
-            row = self.connection.execute(
-                f"insert into {schema}.loads (token, run_id) values (%s, %s) returning load_id",  # type: ignore[arg-type]
-                (self.run.token, self.run.run_id),
-            ).fetchone()
-            if row is None:
-                raise IntegrityBroken(
-                    "The load token was not written.", looked=f"{schema}.loads", found="no row", fix="report this"
-                )
-            yield int(row[0])
+            sql = f"insert into {schema}.loads (token, run_id) values (%(token)s, %(run_id)s) returning load_id"
+            [(load_id,)] = self.query(sql, {"token": self.run.token, "run_id": self.run.run_id})
+            yield int(load_id)
             self.run.move("STAGED")
             self.run.move("COMMITTING")
         except BaseException as error:
@@ -152,9 +146,7 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
 
 
 @contextmanager
-def _locked_session(
-    run: Run, binding: Binding, wait_seconds: float
-) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def _locked_session(run: Run, binding: Binding, wait_seconds: float) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     from orrery.engines import postgres
 
     key = int.from_bytes(hashlib.sha256(f"orrery:{run.system.slug}".encode()).digest()[:8], signed=True)
@@ -177,16 +169,14 @@ def _locked_session(
         yield connection
 
 
-def _prepare(
-    connection: psycopg.Connection[tuple[Any, ...]], schema: str, tables: Mapping[str, Contract]
-) -> None:
+def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, tables: Mapping[str, Contract]) -> None:
     """Schema and tables, made where missing; a table that is there must be what its contract says."""
     with connection.transaction():
         connection.execute("set local client_min_messages = warning")
-        connection.execute(f"create schema if not exists {schema}")  # type: ignore[arg-type]
-        connection.execute(_LOADS.format(schema=schema))  # type: ignore[arg-type]
+        connection.execute(f"create schema if not exists {schema}")
+        connection.execute(_LOADS.format(schema=schema))
         for table, contract in tables.items():
-            connection.execute(contract.ddl(table))  # type: ignore[arg-type]
+            connection.execute(contract.ddl(table))
     for table, contract in tables.items():
         rows = connection.execute(
             "select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute"
@@ -208,7 +198,7 @@ def _has_token(connection: psycopg.Connection[tuple[Any, ...]], schema: str, tok
     if connection.execute("select to_regclass(%s)", (f"{schema}.loads",)).fetchone() == (None,):
         return False
     sql = f"select count(*) from {schema}.loads where token = %s"
-    return connection.execute(sql, (token,)).fetchone() == (1,)  # type: ignore[arg-type]
+    return connection.execute(sql, (token,)).fetchone() == (1,)
 
 
 def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -217,7 +207,9 @@ def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         if row["run_id"] == run.run_id or row["state"] not in OPEN or row["profile"] != run.request.profile.name:
             continue
         arrived = _has_token(connection, run.system.slug, row["token"])
-        ending = ("SUCCEEDED", 0, "its token is in the target") if arrived else ("FAILED", 137, "its token is not there")
+        ending = (
+            ("SUCCEEDED", 0, "its token is in the target") if arrived else ("FAILED", 137, "its token is not there")
+        )
         at, monotonic = run.now().isoformat(), time.monotonic()
         state, code, reason = ending
         run.ledger.move(row["run_id"], state, at=at, monotonic=monotonic, exit_code=code, reason=reason, recovered=1)

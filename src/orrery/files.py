@@ -176,7 +176,9 @@ def blocks(delivered: Delivered, on_bytes: Callable[[int], None]) -> Iterator[by
             piece = file.read(PIECE)
         unpack.finish()
     if digest.hexdigest() != delivered.sha256:
-        _refuse(delivered, f"byte {done:,}", "it changed while it was read", "deliver it under a temporary name and move it")
+        _refuse(
+            delivered, f"byte {done:,}", "it changed while it was read", "deliver it under a temporary name and move it"
+        )
 
 
 def _decompressor(first: bytes, delivered: Delivered) -> _Plain | _Packed:
@@ -243,5 +245,8 @@ class _Packed:
 
 def _refuse(delivered: Delivered, where: str, found: str, fix: str) -> NoReturn:
     raise BadInput(
-        f"{delivered.name} cannot be loaded: nothing of it was.", looked=f"{delivered.path}, {where}", found=found, fix=fix
+        f"{delivered.name} cannot be loaded: nothing of it was.",
+        looked=f"{delivered.path}, {where}",
+        found=found,
+        fix=fix,
     )

@@ -41,7 +41,7 @@ def rows(system: Manifest, profile: Profile, *, rows: int, rejected: bool) -> tu
                 found="no such table",
                 fix=f"orrery run {system.name.lower()}",
             )
-        cursor = connection.execute(f"select * from {tables[0]} order by 1, 2 limit %s", (rows,))  # type: ignore[arg-type]
+        cursor = connection.execute(f"select * from {tables[0]} order by 1, 2 limit %s", (rows,))
         return [column.name for column in cursor.description or ()], cursor.fetchall()
 
 
@@ -78,8 +78,7 @@ def of_ledger(ledger: Ledger) -> list[Finding]:
         f"{run['run_id']} {step['name']}"
         for run in runs
         for step in ledger.steps(run["run_id"])
-        if step["rows_read"]
-        != sum(step[f"rows_{what}"] for what in ("kept", "rejected", "deduplicated", "filtered"))
+        if step["rows_read"] != sum(step[f"rows_{what}"] for what in ("kept", "rejected", "deduplicated", "filtered"))
     ]
     gaps = _gaps(runs)
     broken = _broken_links(ledger.events())
@@ -101,15 +100,21 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
     with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
         there: set[str] = set()
         if connection.execute("select to_regclass(%s)", (f"{system.slug}.loads",)).fetchone() != (None,):
-            there = {row[0] for row in connection.execute(f"select token from {system.slug}.loads").fetchall()}  # type: ignore[arg-type]
+            there = {row[0] for row in connection.execute(f"select token from {system.slug}.loads").fetchall()}
     wrote = [run for run in runs if run["state"] == "SUCCEEDED" and (run["result"].get("files") or run["recovered"])]
     untrue = [f"{run['run_id']} has no token in the target" for run in wrote if run["token"] not in there]
-    untrue += [f"{run['run_id']} is {run['state']} and its token is there" for run in runs if run["token"] in there and run["state"] in ("FAILED", "QUARANTINED")]
+    untrue += [
+        f"{run['run_id']} is {run['state']} and its token is there"
+        for run in runs
+        if run["token"] in there and run["state"] in ("FAILED", "QUARANTINED")
+    ]
     differing = []
     for mark in wrote[0]["result"].get("written", []) if wrote else []:
         now = postgres.checksum_of(binding, mark["table"], mark["column"], mark["value"])
         if (now["rows"], now["checksum"]) != (mark["rows"], mark["checksum"]):
-            differing.append(f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now")
+            differing.append(
+                f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now"
+            )
     name = system.slug
     return [
         Finding(f"L3 {name}: a run succeeded if, and only if, its token is in the target", not untrue, _told(untrue)),
@@ -126,7 +131,9 @@ def _gaps(runs: Sequence[dict[str, Any]]) -> list[str]:
         if run["attempt"] != expected[scope]:
             found.append(f"{run['run_id']} is attempt {run['attempt']}, expected {expected[scope]}")
         if run["ended_at"] and run["state"] in ENDED and not run["recovered"]:
-            seconds = (datetime.fromisoformat(run["ended_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+            seconds = (
+                datetime.fromisoformat(run["ended_at"]) - datetime.fromisoformat(run["started_at"])
+            ).total_seconds()
             if seconds < 0:
                 found.append(f"{run['run_id']} ended {-seconds:.0f} s before it began, by the wall clock")
     return found
@@ -139,7 +146,9 @@ def _broken_links(events: Sequence[dict[str, Any]]) -> list[str]:
         if event["hash"]
         != event_hash(event["previous"], event["run_id"], event["at"], event["monotonic"], event["kind"], event["body"])
     ]
-    broken += [f"event {later['sequence']}" for earlier, later in pairwise(events) if later["previous"] != earlier["hash"]]
+    broken += [
+        f"event {later['sequence']}" for earlier, later in pairwise(events) if later["previous"] != earlier["hash"]
+    ]
     if events and (events[0]["previous"] or events[0]["sequence"] != 1):
         broken.append("the beginning is missing")
     return broken

@@ -67,10 +67,12 @@ class Owner:
 
     @classmethod
     def this_process(cls) -> Owner:
+        """The process that asks."""
         process = psutil.Process()
         return cls(process.pid, process.create_time(), boot_id())
 
     def is_alive(self) -> bool:
+        """Whether it still runs: the same process, not another with its pid."""
         if self.boot_id != boot_id():
             return False
         try:
@@ -133,6 +135,7 @@ class Ledger:
         self._db.execute("commit")
 
     def close(self) -> None:
+        """Close the file."""
         self._db.close()
 
     def open_run(self, run: Mapping[str, Any], owner: Owner, *, at: str, monotonic: float) -> int:
@@ -175,7 +178,7 @@ class Ledger:
             if to not in OPEN:
                 columns["ended_at"] = at
             assignments = ", ".join(f"{name} = ?" for name in columns)
-            self._db.execute(f"update runs set {assignments} where run_id = ?", (*columns.values(), run_id))  # noqa: S608
+            self._db.execute(f"update runs set {assignments} where run_id = ?", (*columns.values(), run_id))
             self._event(run_id, at, monotonic, to, {key: value for key, value in changes.items() if key != "result"})
 
     def add_step(self, run_id: str, position: int, step: Mapping[str, Any]) -> None:
@@ -203,10 +206,12 @@ class Ledger:
         return [row for row in reversed(self.runs(system)) if row["state"] in OPEN]
 
     def steps(self, run_id: str) -> list[dict[str, Any]]:
+        """The steps of a run, in order."""
         rows = self._db.execute("select * from steps where run_id = ? order by position", (run_id,))
         return [dict(row) for row in rows]
 
     def events(self) -> list[dict[str, Any]]:
+        """Every event, in order."""
         return [dict(row) for row in self._db.execute("select * from events order by sequence")]
 
     def _event(self, run_id: str, at: str, monotonic: float, kind: str, body: Mapping[str, Any]) -> None:

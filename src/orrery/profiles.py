@@ -44,6 +44,7 @@ class Binding:
 
     @property
     def is_embedded(self) -> bool:
+        """Whether the server is ours to start."""
         return self.server == "embedded"
 
     def password(self) -> str | None:

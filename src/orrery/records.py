@@ -27,10 +27,8 @@ def refuse(name: str, where: str, found: str, fix: str) -> NoReturn:
     raise BadInput(f"{name} cannot be loaded: nothing of it was.", looked=f"{name}, {where}", found=found, fix=fix)
 
 
-def walk_record(
-    buffer: bytes, start: int, dialect: Dialect, *, at_end: bool
-) -> tuple[int | None, list[bytes], bool]:
-    """One record by the rules of quoting, byte by byte: where the next begins, its fields, whether a quote is misplaced.
+def walk_record(buffer: bytes, start: int, dialect: Dialect, *, at_end: bool) -> tuple[int | None, list[bytes], bool]:
+    """One record by the rules of quoting: where the next begins, its fields, whether a quote is misplaced.
 
     The end is None where the record is not complete in `buffer`.
     """

@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import hashlib
 import json
-import resource
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -19,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from orrery import catalogue, profiles
-from orrery.errors import BadInput, ExitCode, Locked, OrreryError, OutOfSpace, RowsUnaccounted
+from orrery import catalogue, machine
+from orrery.errors import BadInput, ExitCode, Locked, OrreryError, RowsUnaccounted
 from orrery.ledger import Ledger, Owner
 from orrery.manifest import Manifest
 from orrery.profiles import Binding, Profile
@@ -35,10 +32,17 @@ if TYPE_CHECKING:
 class Reporter(Protocol):
     """Where a run tells what it does; the CLI prints it, a test may collect it."""
 
-    def step_started(self, name: str) -> None: ...
-    def step_progress(self, name: str, done: int, total: int, rows: int) -> None: ...
-    def step_ended(self, step: Mapping[str, Any]) -> None: ...
-    def say(self, text: str) -> None: ...
+    def step_started(self, name: str) -> None:
+        """A step begins."""
+
+    def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
+        """How far a step is: `done` of `total` bytes, and rows so far."""
+
+    def step_ended(self, step: Mapping[str, Any]) -> None:
+        """A step has ended; `step` is what `run.json` keeps of it."""
+
+    def say(self, text: str) -> None:
+        """A sentence for the person who looks on."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,11 @@ class Step:
         }
 
     def account(self) -> dict[str, int]:
+        """The rows of the step.
+
+        Raises:
+            RowsUnaccounted: they do not add up, or were never counted.
+        """
         counted = self.rows_counted
         out = 0 if counted is None else sum(counted.values()) - counted["read"]
         if counted is None or out != counted["read"]:
@@ -159,14 +168,14 @@ class Run:
         step, begun = Step(name), time.monotonic()
         self.event("step_started", step=name)
         self.reporter.step_started(name)
-        _reset_peak_memory()
+        machine.reset_peak_memory()
         yield step
         kept = {
             "name": name,
             "rows": step.account(),
             "bytes": step.bytes_read,
             "seconds": round(time.monotonic() - begun, 3),
-            "peak_mb": round(_peak_memory_mb(), 1),
+            "peak_mb": round(machine.peak_memory_mb(), 1),
         }
         self.steps.append(kept)
         self.ledger.add_step(self.run_id, len(self.steps), kept)
@@ -210,7 +219,7 @@ class Run:
             "steps": self.steps,
             "refused_by_rule": dict(self.rejects.rules.most_common()),
             **self.notes,
-            "versions": _versions(),
+            "versions": machine.versions(),
             "error": error.parts() if error else None,
         }
 
@@ -235,7 +244,7 @@ class _Opened(Run):
     def __init__(self, request: Request, reporter: Reporter) -> None:
         super().__init__(request, Ledger(request.home / "ledger.sqlite"), reporter)
 
-    def __enter__(self) -> _Opened:
+    def __enter__(self) -> Self:
         self.results.mkdir(parents=True)
         entry = {
             "run_id": self.run_id,
@@ -283,7 +292,7 @@ class _Opened(Run):
             self.ledger.close()
 
     def _failed(self, error: BaseException) -> None:
-        told = as_orrery_error(error)
+        told = machine.as_orrery_error(error)
         code = told.exit_code if told else _exit_code(error)
         states = {row["run_id"]: row["state"] for row in self.ledger.runs(self.system.slug, limit=50)}
         state = states.get(self.run_id)
@@ -306,27 +315,6 @@ class _Opened(Run):
         from orrery import lineage
 
         lineage.write(self.results / "openlineage.jsonl", self.system, summary)
-
-
-def as_orrery_error(error: BaseException) -> OrreryError | None:
-    """The four parts for what the machine itself refused: disk and memory; None for what is our bug."""
-    if isinstance(error, OrreryError):
-        return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EFBIG):
-        return OutOfSpace(
-            "The run could not write.",
-            looked=str(error.filename or "the state folder"),
-            found=error.strerror or "no space",
-            fix="make room (`orrery clean --runs` removes what old runs kept), then run again",
-        )
-    if isinstance(error, MemoryError):
-        return OutOfSpace(
-            "The run could not get more memory.",
-            looked="this process",
-            found=f"it had {_peak_memory_mb():,.0f} MB",
-            fix="end other programs, or run on a larger machine; nothing was changed",
-        )
-    return None
 
 
 def _exit_code(error: BaseException) -> ExitCode:
@@ -358,45 +346,3 @@ def _one_at_a_time(request: Request) -> Iterator[None]:
         lock.write(str(Owner.this_process().pid))
         lock.flush()
         yield
-
-
-def file_sha256(path: Path) -> str:
-    """The content hash of a file, read in one pass."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib import metadata
-
-    names = ("orrery-data", "duckdb", "pandas", "pyarrow", "psycopg")
-    found = {name: metadata.version(name) for name in names if _installed(name)}
-    return {"python": platform.python_version(), **found}
-
-
-def _installed(name: str) -> bool:
-    from importlib import metadata
-
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _reset_peak_memory() -> None:
-    """Start a new high-water mark (Linux); elsewhere the peak is that of the whole process."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def _peak_memory_mb() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

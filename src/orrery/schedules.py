@@ -39,11 +39,15 @@ def daily(system: Manifest, data: Sequence[str], settings: Sequence[str], profil
     name = system.name.lower()
     options = [f"--data={each}" for each in data] + [f"--set={each}" for each in settings]
     options += [f"--profile={profile}"] if profile != "embedded" else []
-    command = shlex.join([sys.executable, "-m", "orrery", "run", name, "--date", "yesterday", "--wait", "3600", *options])
+    command = shlex.join(
+        [sys.executable, "-m", "orrery", "run", name, "--date", "yesterday", "--wait", "3600", *options]
+    )
     folder, (hour, minute) = Path.cwd(), AT.split(":")
     log = shlex.quote(str(folder / ".orrery" / f"{name}.log"))
     # in a crontab an unescaped % ends the command
-    cron = f"{int(minute)} {int(hour)} * * * cd {shlex.quote(str(folder))} && {command} >>{log} 2>&1".replace("%", r"\%")
+    cron = f"{int(minute)} {int(hour)} * * * cd {shlex.quote(str(folder))} && {command} >>{log} 2>&1".replace(
+        "%", r"\%"
+    )
     unit = command.replace("%", "%%").replace("$", "$$")
     return {
         "crontab": f"CRON_TZ=UTC\n{cron}",
@@ -53,7 +57,7 @@ def daily(system: Manifest, data: Sequence[str], settings: Sequence[str], profil
                 f"Description={system.title}",
                 "[Service]",
                 "Type=oneshot",
-                f'WorkingDirectory={str(folder).replace("%", "%%")}',
+                f"WorkingDirectory={str(folder).replace('%', '%%')}",
                 f"ExecStart={unit}",
             ]
         ),

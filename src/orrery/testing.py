@@ -27,6 +27,7 @@ class Result:
 
     @property
     def json(self) -> Any:
+        """Its standard output as JSON."""
         return json.loads(self.stdout)
 
 
@@ -61,7 +62,7 @@ class Target:
 
     def reset(self) -> None:
         """Forget everything the system made, and the ledger that speaks of it."""
-        self.connection.execute(f"drop schema if exists {self.system.slug} cascade")  # type: ignore[arg-type]
+        self.connection.execute(f"drop schema if exists {self.system.slug} cascade")
         for path in self.home.glob("ledger.sqlite*"):
             path.unlink()
 
@@ -70,8 +71,8 @@ class Target:
         slug = self.system.slug
         if self.connection.execute("select to_regnamespace(%s)", (slug,)).fetchone() == (None,):
             return []
-        cursor = self.connection.execute(sql)  # type: ignore[call-overload]
-        names = [column.name for column in cursor.description]
+        cursor = self.connection.execute(sql)
+        names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def rows(self, table: str | None = None) -> list[dict[str, Any]]:

@@ -21,7 +21,9 @@ def add_to(app: typer.Typer) -> None:
     app.command()(up)
     app.command()(down)
     app.command()(ps)
-    app.command(epilog='Example:  eval "$(orrery env meteor)" && psql -c "select count(*) from p01_meteor.launches"')(env)
+    app.command(epilog='Example:  eval "$(orrery env meteor)" && psql -c "select count(*) from p01_meteor.launches"')(
+        env
+    )
     app.command(epilog="Examples:  orrery clean --runs  ·  orrery clean --yes")(clean)
 
 
@@ -51,7 +53,9 @@ def ps(as_json: Json = False) -> None:
     server = postgres_server.status(profiles.home())
     rows = []
     if server is not None:
-        rows = [{"engine": "postgres", "version": server.version, "pid": server.pid, "at": f"{server.host}:{server.port}"}]
+        rows = [
+            {"engine": "postgres", "version": server.version, "pid": server.pid, "at": f"{server.host}:{server.port}"}
+        ]
     if as_json:
         render.document(rows)
     elif rows:

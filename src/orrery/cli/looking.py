@@ -63,7 +63,10 @@ def info(system: str, as_json: Json = False) -> None:
         "needs": {role: f"{each.engine} ({each.fidelity})" for role, each in bound.items()},
         "not_real": {role: each.not_real_because for role, each in bound.items() if each.fidelity != "real"},
         "inputs": {name: str(each.sample) for name, each in found.inputs.items()},
-        "settings": {name: {"default": each.default, "choices": each.choices, "help": each.help} for name, each in found.settings.items()},
+        "settings": {
+            name: {"default": each.default, "choices": each.choices, "help": each.help}
+            for name, each in found.settings.items()
+        },
         "outputs": list(found.outputs),
         "claims": found.claims,
     }
@@ -90,7 +93,9 @@ def info(system: str, as_json: Json = False) -> None:
 
 
 def doctor(
-    system: Annotated[str | None, typer.Argument(help="Look for what this system needs; without: for all that run.")] = None,
+    system: Annotated[
+        str | None, typer.Argument(help="Look for what this system needs; without: for all that run.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look whether this machine has what is needed, and print the command that mends what it has not."""
@@ -101,7 +106,9 @@ def doctor(
     if as_json:
         render.document([finding.__dict__ for finding in findings])
     else:
-        render.table(["", "what", "found"], [["ok" if each.is_good else "!!", each.what, each.found] for each in findings])
+        render.table(
+            ["", "what", "found"], [["ok" if each.is_good else "!!", each.what, each.found] for each in findings]
+        )
         for each in findings:
             if not each.is_good:
                 render.note(f"{each.what}: {each.fix}")

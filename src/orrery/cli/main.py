@@ -22,7 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help="Forty working data systems, from a CSV loader to a governed enterprise platform.\n\n"
     "Start with:  orrery list  ·  orrery info meteor  ·  orrery run meteor  ·  orrery show meteor",
-    epilog="Exit codes: 0 done or nothing to do · 1 our bug · 2 bad input · 3 a gate said no · 4 a dependency is down · "
+    epilog="Exit codes: 0 done or nothing to do · 1 our bug · 2 bad input · 3 a gate said no · "
+    "4 a dependency is down · "
     "5 locked · 6 integrity broken · 7 denied · 8 out of disk or memory · 130 interrupted.",
 )
 looking.add_to(app)
@@ -30,7 +31,7 @@ running.add_to(app)
 engines.add_to(app)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
+def _version(wanted: bool) -> None:
     if wanted:
         render.out(f"orrery {__version__}")
         raise typer.Exit
@@ -38,10 +39,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
 
 @app.callback()
 def options(
-    version: Annotated[  # noqa: ARG001 (acted on by its callback)
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,  # noqa: ARG001
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
 ) -> None:
     """Options that stand before the verb."""
 

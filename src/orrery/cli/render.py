@@ -55,7 +55,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], stream: Text
     right = [bool(rows) and all(isinstance(row[at], int | float | None) for row in rows) for at in range(len(columns))]
 
     def line(cells: Sequence[str]) -> str:
-        shown = (cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in zip(cells, widths, right, strict=True))
+        shown = (
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(cells, widths, right, strict=True)
+        )
         return "  ".join(shown).rstrip()
 
     target = stream or sys.stdout
@@ -80,10 +83,17 @@ def _cell(value: object) -> str:
 class Quiet:
     """A reporter for `--json`: nothing but what went wrong."""
 
-    def step_started(self, name: str) -> None: ...
-    def step_progress(self, name: str, done: int, total: int, rows: int) -> None: ...
-    def step_ended(self, step: Mapping[str, Any]) -> None: ...
+    def step_started(self, name: str) -> None:
+        """Nothing is said."""
+
+    def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
+        """Nothing is said."""
+
+    def step_ended(self, step: Mapping[str, Any]) -> None:
+        """Nothing is said."""
+
     def say(self, text: str) -> None:
+        """Said, because it is out of the ordinary."""
         note(text)
 
 
@@ -95,10 +105,12 @@ class Lines(Quiet):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def step_started(self, name: str) -> None:
+    def step_started(self, name: str) -> None:  # noqa: ARG002 (the protocol's)
+        """The clock for timed lines starts."""
         self._last = time.monotonic()
 
     def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
+        """A progress bar on a terminal; elsewhere a line every five seconds."""
         if sys.stderr.isatty():
             self._show_bar(name, done, total)
         elif time.monotonic() - self._last >= 5:
@@ -106,6 +118,7 @@ class Lines(Quiet):
             note(f"  {name:28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
 
     def step_ended(self, step: Mapping[str, Any]) -> None:
+        """The step's line."""
         self._hide_bar()
         rows = step["rows"]
         parts = [f"{rows['read']:>9,} read", f"{rows['kept']:>9,} kept"]
@@ -152,7 +165,9 @@ def run_result(summary: Mapping[str, Any]) -> None:
         for rule, count in summary["refused_by_rule"].items():
             out(f"  {count:>7,}  {rule}")
     if target:
-        out(f"in {target['table']}: {target['rows']:,} rows; in {target['table']}_rejected: {target['rejected_rows']:,}")
+        out(
+            f"in {target['table']}: {target['rows']:,} rows; in {target['table']}_rejected: {target['rejected_rows']:,}"
+        )
     for role, played in summary["fidelity"].items():
         out(f"{role}: {played} (profile {summary['profile']})")
     out(f"took {summary['seconds']:.1f} s; kept as run {summary['run_id']}")

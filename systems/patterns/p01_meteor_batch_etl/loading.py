@@ -31,7 +31,10 @@ from .judging import Judge, Judged
 TARGET, REJECTED, FILES = "p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files"
 WORKERS = 2  # threads that judge; the one that writes waits for PostgreSQL most of the time
 KEY_LATER_FROM = 4 << 20  # bytes of a file; below that building the key later gains nothing
-DUPLICATE = {"duplicate_row": "the same launch as line {}, in every column", "key_conflict": "another row has this designator and says something else"}
+DUPLICATE = {
+    "duplicate_row": "the same launch as line {}, in every column",
+    "key_conflict": "another row has this designator and says something else",
+}
 
 
 class FileLedger:
@@ -40,7 +43,9 @@ class FileLedger:
     def __init__(self, writer: Writer, run: Run) -> None:
         self.writer, self.run = writer, run
         self.day = run.interval.isoformat() if run.interval else ""
-        rows = writer.query(f"select file_name, sha256 from {FILES} where is_current and day = %(day)s", {"day": self.day})
+        rows = writer.query(
+            f"select file_name, sha256 from {FILES} where is_current and day = %(day)s", {"day": self.day}
+        )
         self.by_name = dict(rows)
         self.by_content = {sha256: name for name, sha256 in rows}
 
@@ -49,7 +54,9 @@ class FileLedger:
         new: list[Delivered] = []
         known = []
         for each in delivered:
-            first = self.by_content.get(each.sha256) or next((one.name for one in new if one.sha256 == each.sha256), None)
+            first = self.by_content.get(each.sha256) or next(
+                (one.name for one in new if one.sha256 == each.sha256), None
+            )
             if first is None:
                 new.append(each)
             else:
@@ -83,7 +90,8 @@ class FileLoad:
             self.merge()
         names = {"file_name": self.delivered.name, "day": self.ledger.day}
         self.connection.execute(
-            f"update {FILES} set is_current = false where file_name = %(file_name)s and day = %(day)s and is_current", names
+            f"update {FILES} set is_current = false where file_name = %(file_name)s and day = %(day)s and is_current",
+            names,
         )
         kept = self.counts["read"] - self.counts["rejected"] - self.counts["filtered"]
         values = (self.file_id, self.load_id, *names.values(), self.delivered.sha256, True)
@@ -124,7 +132,8 @@ class FileLoad:
         """Through a temporary table: refuse what contradicts itself, then write only what differs."""
         columns = ", ".join(self.columns)
         self.connection.execute(
-            f"create temporary table incoming on commit drop as select {columns}, 0::bigint as line from {TARGET} limit 0"
+            f"create temporary table incoming on commit drop as"
+            f" select {columns}, 0::bigint as line from {TARGET} limit 0"
         )
         self.take("incoming", "line", lambda judged: judged.lines)
         self.checksum = None  # of what the merge writes; not known before it has
@@ -138,9 +147,10 @@ class FileLoad:
         }
         values = {"file_name": self.delivered.name, "day": self.ledger.day, "file_id": self.file_id}
         for name, statement in self.statements("merge.sql"):
-            self.counts[name] = self.connection.execute(statement.format(**shown), values).rowcount  # type: ignore[arg-type]
+            self.counts[name] = self.connection.execute(statement.format(**shown), values).rowcount
         self.connection.execute(
-            f"delete from {REJECTED} where file_id in (select file_id from {FILES} where file_name = %(file_name)s and day = %(day)s)",
+            f"delete from {REJECTED} where file_id in"
+            f" (select file_id from {FILES} where file_name = %(file_name)s and day = %(day)s)",
             values,
         )
         self.connection.execute("drop table incoming")
@@ -178,12 +188,14 @@ class FileLoad:
 
     def told(self, done: int) -> None:
         """Say how far the reading is."""
-        self.run.reporter.step_progress(f"load {self.delivered.name}", done, self.delivered.size, self.counts.get("read", 0))
+        self.run.reporter.step_progress(
+            f"load {self.delivered.name}", done, self.delivered.size, self.counts.get("read", 0)
+        )
 
     def copy(self, table: str, columns: list[str], encoded: bytes, rows: int) -> None:
         """One COPY; what PostgreSQL says it took must be what was sent."""
         cursor = self.connection.cursor()
-        with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin (format binary)") as copy:  # type: ignore[arg-type]
+        with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin (format binary)") as copy:
             copy.write(encoded)
         if cursor.rowcount != rows:
             raise IntegrityBroken(
@@ -207,7 +219,7 @@ class FileLoad:
     def refuse_duplicates(self) -> None:
         """Refuse the rows of this file that share a key; their text is read from the file again."""
         [(_, statement)] = self.statements("duplicates.sql")
-        found = self.connection.execute(statement.format(columns=", ".join(self.columns))).rowcount  # type: ignore[arg-type]
+        found = self.connection.execute(statement.format(columns=", ".join(self.columns))).rowcount
         if not found:
             return
         rows = self.ledger.writer.query("select line, rule, first_line from duplicates order by line")

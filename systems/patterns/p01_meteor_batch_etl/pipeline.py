@@ -1,7 +1,7 @@
 """Meteor: launch records from CSV files into PostgreSQL, once a day, every refused row kept.
 
-    delivered files → records → typed launches → checked launches → one transaction in PostgreSQL
-                         └─ refused rows, with line, rule and text ─┘
+delivered files → records → typed launches → checked launches → one transaction in PostgreSQL
+                     └─ refused rows, with line, rule and text ─┘
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orrery.files import Delivered
 from orrery.run import Run
 
 from .judging import Judge
-from .loading import FileLoad, FileLedger
+from .loading import FileLedger, FileLoad
 
 TABLES = ("p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files")
 

@@ -1,6 +1,7 @@
 -- The rules of cleaning.py in DuckDB's SQL, for files that outgrow pandas. tests/test_engines_agree.py holds the two together.
 -- Reads `chunk` (one text column a column of the input contract, blanks and missing marks gone, and `row`); gives one typed row for each, and in `broken`
 -- the first rule that it broke as `column:rule`. What contract checks add is not here.
+-- trim names the blank: alone it would take off every kind of blank that Unicode knows.
 with parts as (
     select
         *,
@@ -9,7 +10,7 @@ with parts as (
             '^([0-9]{4}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{1,2})(?: ([0-9]{2})([0-9]{2})(?::([0-9]{2}))?)? ?(\?)?$',
             ['year', 'month', 'day', 'hour', 'minute', 'second', 'doubt']
         ) as d,
-        nullif(case when contains("Site", ',') then trim(split_part("Site", ',', 1)) end, '') as platform,
+        nullif(case when contains("Site", ',') then trim(split_part("Site", ',', 1), ' ') end, '') as platform,
         case when contains("Site", ',') then substr("Site", strpos("Site", ',') + 1) else "Site" end as place
     from chunk
 ),
@@ -22,8 +23,8 @@ places as (
         coalesce(try_cast(d.hour as integer), 0)   as hours,
         coalesce(try_cast(d.minute as integer), 0) as minutes,
         coalesce(try_cast(d.second as integer), 0) as seconds,
-        case when contains(place, '->') then trim(regexp_extract(place, '(?s)^.*->(.*)$', 1)) end as zone_text,
-        trim(case when contains(place, '->') then regexp_extract(place, '(?s)^(.*)->.*$', 1) else place end) as spot
+        case when contains(place, '->') then trim(regexp_extract(place, '(?s)^.*->(.*)$', 1), ' ') end as zone_text,
+        trim(case when contains(place, '->') then regexp_extract(place, '(?s)^(.*)->.*$', 1) else place end, ' ') as spot
     from parts
 )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import oracle
 import pyarrow.parquet as pq
 import pytest
 
-import oracle
 from orrery.testing import Target
 
 HEADER = b"Launch,Launch_Date,COSPAR,PL_Name,Orig_PL_Name,SATCAT,LV_Type,LV_SN,Site,Suc,Ref"
@@ -33,7 +32,7 @@ def dirty(sample: bytes, seed: int, rows: int = 300) -> bytes:
     """Real launches with every kind of bad record among them."""
     chance = random.Random(seed)  # noqa: S311 (not for secrets)
     records = chance.sample(sample.splitlines()[1:], rows)
-    records += BAD + [records[0], records[1].replace(b",S,", b",F,").replace(b",F,", b",S,")]
+    records += [*BAD, records[0], records[1].replace(b",S,", b",F,").replace(b",F,", b",S,")]
     chance.shuffle(records)
     return b"\n".join([HEADER, *records]) + b"\n"
 
@@ -61,7 +60,10 @@ def test_rows_are_conserved(meteor: Any, target: Target, deliver: Any, sample: b
     parquet = pq.read_table(
         target.home / "runs" / summary["run_id"] / "rejects.parquet", page_checksum_verification=True
     )
-    assert set(zip(*(parquet[name].to_pylist() for name in ("line", "byte_offset", "rule", "text")), strict=True)) == wanted
+    assert (
+        set(zip(*(parquet[name].to_pylist() for name in ("line", "byte_offset", "rule", "text")), strict=True))
+        == wanted
+    )
 
 
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])
@@ -114,7 +116,9 @@ def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sam
             days.setdefault(day, []).append(lines[row["_line"] - 1])
     dates = [f"1969-07-{number:02d}" for number in range(1, 31)]
     for day in dates:
-        records = days.get(day) or [b"1969-X%s,1969 Jul %s 0000,,,,,Nil,,CC,F,x" % (day[-2:].encode(), day[-2:].encode())]
+        records = days.get(day) or [
+            b"1969-X%s,1969 Jul %s 0000,,,,,Nil,,CC,F,x" % (day[-2:].encode(), day[-2:].encode())
+        ]
         path = deliver(f"launches-{day}.csv", b"\n".join([HEADER, *records]) + b"\n")
     template = path.parent / "launches-{date}.csv"
     meteor("--data", f"launches={template}", "--date", "1969-07-01..1969-07-30")
@@ -127,10 +131,14 @@ def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sam
     target.reset()
     meteor("--date", "1969-07-01..1969-07-30")
     wanted = [row for row in verdict.accepted if row["launched_at"].date().isoformat() in dates]
-    assert oracle.checksum([{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]) == oracle.checksum(wanted)
+    assert oracle.checksum(
+        [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
+    ) == oracle.checksum(wanted)
 
 
-def test_own_files_are_loaded_or_named(meteor: Any, orrery_run: Callable, target: Target, deliver: Any, sample: bytes) -> None:
+def test_own_files_are_loaded_or_named(
+    meteor: Any, orrery_run: Callable, target: Target, deliver: Any, sample: bytes
+) -> None:
     import gzip
 
     import zstandard
@@ -143,9 +151,11 @@ def test_own_files_are_loaded_or_named(meteor: Any, orrery_run: Callable, target
     folder = deliver("four.txt", b"\xef\xbb\xbf" + b"\n".join([HEADER, *lines[200:250]])).parent
     summary = meteor("--data", f"launches={folder}")
     assert [each["name"] for each in summary["files"]] == ["four.txt", "one.csv.gz", "two.csv.zst"]
-    same_as_oracle(target, ("one.csv", halves[0]), ("two.csv", halves[1]), ("four.txt", b"\n".join([HEADER, *lines[200:250]])))
+    same_as_oracle(
+        target, ("one.csv", halves[0]), ("two.csv", halves[1]), ("four.txt", b"\n".join([HEADER, *lines[200:250]]))
+    )
     before = target.state()
-    other = deliver("other.csv", b"mission,price\nApollo 11,\"1,234.5 \"\n")
+    other = deliver("other.csv", b'mission,price\nApollo 11,"1,234.5 "\n')
     result = orrery_run(["run", "meteor", "--data", f"launches={other}"])
     assert result.exit_code == 2
     assert "no header" in result.stderr
