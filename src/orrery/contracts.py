@@ -144,6 +144,8 @@ def load(path: Path) -> Contract:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _broken(path, "is not ODCS", f"{where}: {first['msg']}") from error
+    if unread := list(_unread(raw, parsed.model_dump(by_alias=True, exclude_unset=True))):
+        raise _broken(path, "has a key that ODCS does not know", ", ".join(unread))
     objects = parsed.schema_ or []
     if len(objects) != 1 or parsed.kind != "DataContract" or not parsed.version:
         raise _broken(path, "must describe one table or file", f"kind {parsed.kind}, {len(objects)} objects in schema")
@@ -164,6 +166,19 @@ def load(path: Path) -> Contract:
         refused_rows_limit=_share(path, own.get("refusedRowsLimit", 1.0)),
         minimum_rows=_minimum_rows(path, table),
     )
+
+
+def _unread(given: Any, understood: Any, where: str = "") -> Iterator[str]:
+    """Keys that the standard's library passed over in silence (it is strict about the top level only)."""
+    if isinstance(given, dict) and isinstance(understood, dict):
+        for key, value in given.items():
+            if key not in understood:
+                yield f"{where}{key}"
+            else:
+                yield from _unread(value, understood[key], f"{where}{key}.")
+    elif isinstance(given, list) and isinstance(understood, list):
+        for number, (one, other) in enumerate(zip(given, understood, strict=False)):
+            yield from _unread(one, other, f"{where}{number}.")
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orrery.engines import postgres_server
-from orrery.engines.postgres_server import INSTALL
 from orrery.errors import BadInput, Denied, DependencyDown, OrreryError, OutOfSpace
 from orrery.profiles import Binding
 
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
+INSTALL = (
+    'in a checkout `make run` or `uv pip install ".[postgres]"`; '
+    'elsewhere `uv pip install "orrery-data[postgres]"`'
+)
 _LIMITS = {
     "connect_timeout": "5",  # seconds
     "tcp_user_timeout": "30000",  # milliseconds; without it a dead peer is never noticed

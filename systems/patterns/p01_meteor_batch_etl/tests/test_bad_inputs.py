@@ -1,0 +1,161 @@
+"""Each input of the corpus through the real command: exit code, message, rows, refusals; the target untouched on refusal."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import oracle
+from bad_inputs import CASES, FOUR, NOT_REACHED, Case, lines, row
+from orrery.testing import Result, Target
+
+Orrery = Callable[[list[str]], Result]
+ZIPPED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK")
+
+
+def load(orrery_run: Orrery, path: object) -> Result:
+    return orrery_run(["run", "meteor", "--data", f"launches={path}"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_bad_inputs_end_as_the_table_says(case: Case, orrery_run: Orrery, target: Target, deliver: Any) -> None:
+    before = target.state()
+    result = load(orrery_run, deliver(case.name, case.content))
+    assert result.exit_code == case.exit_code, result.stderr
+    assert "Traceback" not in result.stderr
+    if case.exit_code:
+        assert re.search(case.message, result.stderr), result.stderr
+        assert f"error {case.exit_code}: {case.name}" in result.stderr
+        assert {"looked in:", "found:", "to fix:"} <= set(re.findall(r"^  ([a-z ]+:)", result.stderr, re.MULTILINE))
+        after = target.state()
+        assert {table: rows for table, rows in after.items() if rows} == {t: r for t, r in before.items() if r}
+        return
+    assert len(target.rows()) == case.accepted
+    assert [(each["line"], each["rule"]) for each in target.rejects()] == case.refused
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.content.startswith(ZIPPED)], ids=lambda case: case.id)
+def test_the_oracle_says_the_same(case: Case) -> None:
+    verdict = oracle.judge(case.content, case.name)
+    if case.exit_code == 2:
+        assert verdict.refused
+    elif case.exit_code == 0:
+        assert verdict.refused is None
+        assert len(verdict.accepted) == case.accepted
+        assert [(each.line, each.rule) for each in verdict.refused_rows] == case.refused
+
+
+def test_every_item_of_the_list_is_a_case_or_says_why_not() -> None:
+    wanted = {f"C{n:02}" for n in range(1, 49)} | {f"D{n:02}" for n in range(1, 19)} | {f"U{n:02}" for n in range(1, 13)}
+    assert wanted <= {case.id[:3] for case in CASES} | set(NOT_REACHED)
+
+
+def test_values_are_kept_as_they_came(orrery_run: Orrery, target: Target, deliver: Any) -> None:
+    given = {"PL_Name": "=1+1", "Orig_PL_Name": "NA", "COSPAR": "-1.50", "LV_SN": "00501", "Ref": "'; DROP TABLE x;--"}
+    assert load(orrery_run, deliver("a.csv", lines(row(1, **given), row(2)))).exit_code == 0
+    first = target.rows()[0]
+    kept = [first[name] for name in ("payload_name", "original_payload_name", "cospar_id", "serial", "reference")]
+    assert kept == list(given.values())
+
+
+def test_not_a_regular_file(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        result = load(orrery_run, path)
+        assert result.exit_code == 2
+        assert "not a regular file" in result.stderr
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as file:
+        file.truncate(50 << 30)
+    result = load(orrery_run, huge)
+    assert result.exit_code == 2
+    assert "the limit is" in result.stderr
+    assert not target.rows()
+
+
+def test_a_file_that_grows_while_it_is_read(
+    orrery_run: Orrery, target: Target, deliver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It grows between the two readings, deterministically: when the first has ended."""
+    from orrery import files
+
+    path = deliver("a.csv", FOUR)
+    real = files.fingerprint
+
+    def and_then_it_grows(one: Path) -> Any:
+        found = real(one)
+        with one.open("ab") as file:
+            file.write(row(5).encode() + b"\n")
+        return found
+
+    monkeypatch.setattr(files, "fingerprint", and_then_it_grows)
+    result = load(orrery_run, path)
+    assert result.exit_code == 2
+    assert "changed while it was read" in result.stderr
+    assert not target.rows()
+
+
+def test_paths(orrery_run: Orrery, target: Target, deliver: Any, tmp_path: Path) -> None:
+    strange = deliver("-rf $(id) 'ü' \"q\" 👩.csv", FOUR)
+    assert load(orrery_run, strange).exit_code == 0
+    for given in ("no/such/file.csv", f"{tmp_path}/inbox/nothing*.csv", "file:///etc/passwd", tmp_path / "inbox" / "x\x00y"):
+        result = load(orrery_run, given)
+        assert result.exit_code == 2, given
+        assert "Traceback" not in result.stderr
+    outside = tmp_path / "secret.csv"
+    outside.write_bytes(FOUR)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.csv").symlink_to(outside)
+    result = load(orrery_run, folder)
+    assert result.exit_code == 2
+    assert "leads out of the folder" in result.stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert load(orrery_run, empty).exit_code == 2
+    assert len(target.rows()) == 4
+
+
+def test_names_that_are_not_utf8(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.csv")).write_bytes(FOUR)
+    result = load(orrery_run, folder)
+    assert result.exit_code == 0, result.stderr
+    assert target.query("select file_name from p01_meteor.files") == [{"file_name": "caf\\udce9.csv"}]
+
+
+def test_a_reader_sees_all_or_nothing(orrery_run: Orrery, target: Target, deliver: Any) -> None:
+    """A reader that looks all the time during a restatement sees the state before or the one after."""
+    count = 30_000
+    load(orrery_run, deliver("a.csv", lines(*(row(n) for n in range(count)))))
+    restated = deliver("a.csv", lines(*(row(n, Suc="F") for n in range(count // 2))))
+    seen: set[tuple[int, int]] = set()
+    is_done = threading.Event()
+
+    def look() -> None:
+        reader = Target(target.home, target.system)
+        while not is_done.is_set():
+            [found] = reader.query(
+                "select count(*) as rows, count(*) filter (where outcome = 'failure') as failed from p01_meteor.launches"
+            )
+            seen.add((found["rows"], found["failed"]))
+            time.sleep(0.005)
+        reader.connection.close()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    result = load(orrery_run, restated)
+    is_done.set()
+    looking.join()
+    assert result.exit_code == 0, result.stderr
+    assert seen <= {(count, 0), (count // 2, count // 2)}
+    assert (count, 0) in seen
