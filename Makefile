@@ -53,6 +53,7 @@ lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 
 readme: ## run the claims' tests and write the tables of README.md
 	@sh tools/bootstrap.sh test
+	@$(PY) tools/readme_output.py
 	@$(PY) tools/readme_tables.py
 
 down: ## stop every server that was started here

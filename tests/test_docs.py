@@ -41,6 +41,17 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_output_blocks_are_what_the_commands_print() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "readme_output.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_tables_agree_with_the_catalogue(tables: ModuleType) -> None:
     assert tables.check() == ""
 

@@ -106,7 +106,7 @@ def test_rows_that_do_not_add_up_and_gaps_are_seen(tmp_path: Path) -> None:
 
 
 def test_a_dead_owner_is_told_from_a_living_one_and_from_a_later_one_with_its_pid(tmp_path: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)  # noqa: S603
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     import psutil
 
     owner = Owner(child.pid, psutil.Process(child.pid).create_time(), OWNER.boot_id)

@@ -77,7 +77,7 @@ def test_a_password_file_that_others_can_read_is_refused(tmp_path: Path) -> None
         ('default = "pandas"', 'default = "polars"', "settings.engine"),
         ('"p01_meteor.files"', '"p02_comet.files"', "p02_comet.files"),
         ('name   = "Meteor"', 'name   = "Comet"', "does not match its folder"),
-        ('[inputs.launches]\ncontract', '[inputs.launches]\ncontrct', "contract"),
+        ("[inputs.launches]\ncontract", "[inputs.launches]\ncontrct", "contract"),
     ],
 )
 def test_a_broken_manifest_is_refused_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -110,7 +110,9 @@ def test_the_catalogue_and_the_roadmap_agree() -> None:
         assert callable(catalogue.entry(system))
 
 
-@pytest.mark.parametrize(("name", "told"), [("metor", "did you mean 'meteor'"), ("nebula", "p07_nebula"), ("comet", "planned")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("metor", "did you mean 'meteor'"), ("nebula", "p07_nebula"), ("comet", "planned")]
+)
 def test_names_that_mean_no_one_system(name: str, told: str) -> None:
     with pytest.raises(BadInput) as caught:
         catalogue.find(name)

@@ -61,7 +61,7 @@ def ps(as_json: Json = False) -> None:
     elif rows:
         render.table(["engine", "version", "pid", "at"], [[str(value) for value in row.values()] for row in rows])
     else:
-        render.note(f"nothing runs for {profiles.home()}; `orrery up` starts what is embedded")
+        render.note(f"nothing runs for {profiles.home()}; `{render.command()} up` starts what is embedded")
 
 
 def env(system: str, profile: ProfileName = "embedded", as_json: Json = False) -> None:

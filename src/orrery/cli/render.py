@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orrery import profiles
@@ -14,6 +19,7 @@ from orrery.errors import OrreryError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_OUR_COMMAND = re.compile(r"(?<![\w/.-])orrery (?=[a-z])")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
@@ -33,6 +39,24 @@ def note(text: str = "") -> None:
     print(safe(text), file=sys.stderr)
 
 
+@lru_cache(maxsize=1)
+def command() -> str:
+    """How `orrery` is called from here: by its name where the shell finds it, else by its path."""
+    script = Path(sys.executable).with_name("orrery")
+    found = shutil.which("orrery")
+    if found and Path(found).resolve() == script.resolve():
+        return "orrery"
+    here = Path.cwd()
+    path = script if script.exists() else Path(sys.executable)
+    shown = str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    return shlex.quote(shown) + ("" if script.exists() else " -m orrery")
+
+
+def callable_here(text: str) -> str:
+    """Commands within a text, in a form that can be pasted."""
+    return _OUR_COMMAND.sub(f"{command()} ", text)
+
+
 def document(value: Any) -> None:
     """One JSON document."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=sys.stdout)
@@ -42,7 +66,7 @@ def error(told: OrreryError, *, as_json: bool) -> None:
     """An error in its four parts; as JSON on stdout too where JSON was asked for."""
     if as_json:
         document({**(told.summary or {}), "error": told.parts()})
-    parts = (("looked in", told.looked), ("found", told.found), ("to fix", told.fix))
+    parts = (("looked in", told.looked), ("found", told.found), ("to fix", callable_here(told.fix)))
     note(f"error {int(told.exit_code)}: {told.asked}")
     for name, text in parts:
         note(f"  {name + ':':11} {text}")
@@ -171,4 +195,5 @@ def run_result(summary: Mapping[str, Any]) -> None:
     for role, played in summary["fidelity"].items():
         out(f"{role}: {played} (profile {summary['profile']})")
     out(f"took {summary['seconds']:.1f} s; kept as run {summary['run_id']}")
-    out(f"look at it:  orrery show {name}        the refused rows:  orrery show {name} --rejected")
+    out(f"look at it:        {command()} show {name}")
+    out(f"the refused rows:  {command()} show {name} --rejected")

@@ -60,7 +60,7 @@ def run(
     if as_json:
         render.document(summaries[0] if date is None or ".." not in date else summaries)
     elif any(played.startswith("postgres") for played in summaries[-1]["fidelity"].values()) and profile == "embedded":
-        render.note("PostgreSQL stays up for you on 127.0.0.1; `orrery down` stops it")
+        render.note(f"PostgreSQL stays up for you on 127.0.0.1; `{render.command()} down` stops it")
 
 
 def plan(
@@ -113,7 +113,7 @@ def runs(
         render.document(known)
         return
     if not known:
-        render.note("no runs yet; `orrery run meteor` makes one")
+        render.note(render.callable_here("no runs yet; `orrery run meteor` makes one"))
         return
     keys = ("run_id", "state", "exit_code", "scope", "attempt", "started_at", "reason")
     shown = [[row[key] for key in keys] for row in known]
@@ -125,6 +125,7 @@ def show(
     system: str,
     rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many rows.")] = 10,
     rejected: Annotated[bool, typer.Option("--rejected", help="The refused rows instead.")] = False,
+    columns: Annotated[str | None, typer.Option("--columns", help="Only these, separated by commas.")] = None,
     profile: ProfileName = "embedded",
     as_json: Json = False,
 ) -> None:
@@ -133,6 +134,17 @@ def show(
 
     found = catalogue.find(system)
     names, values = inspection.rows(found, profiles.load(profile, profiles.home()), rows=rows, rejected=rejected)
+    if columns is not None:
+        wanted = columns.split(",")
+        if unknown := [name for name in wanted if name not in names]:
+            raise BadInput(
+                f"There is no column '{unknown[0]}'.",
+                looked="--columns",
+                found=f"columns: {', '.join(names)}",
+                fix=f"--columns {','.join(names[:3])}",
+            )
+        values = [tuple(row[names.index(name)] for name in wanted) for row in values]
+        names = wanted
     if as_json:
         render.document([dict(zip(names, row, strict=True)) for row in values])
         return

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INSTALL = (
-    'in a checkout `make run` or `uv pip install ".[postgres]"`; '
-    'elsewhere `uv pip install "orrery-data[postgres]"`'
+    'in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`'
 )
 _LIMITS = {
     "connect_timeout": "5",  # seconds

@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 
 import zstandard
 
-NAMES = ["Launch", "Launch_Date", "COSPAR", "PL_Name", "Orig_PL_Name", "SATCAT", "LV_Type", "LV_SN", "Site", "Suc", "Ref"]
+NAMES = [
+    "Launch",
+    "Launch_Date",
+    "COSPAR",
+    "PL_Name",
+    "Orig_PL_Name",
+    "SATCAT",
+    "LV_Type",
+    "LV_SN",
+    "Site",
+    "Suc",
+    "Ref",
+]
 HEADER = ",".join(NAMES)
 GOOD = {"Launch_Date": "2001 Feb  3 0405:06", "LV_Type": "Atlas", "Site": "CC       LC36A", "Suc": "S", "Ref": "x"}
 
@@ -47,7 +59,9 @@ class Case:
     name: str = "case.csv"
 
 
-def whole(case_id: str, title: str, content: bytes, message: str, *, exit_code: int = 2, name: str = "case.csv") -> Case:
+def whole(
+    case_id: str, title: str, content: bytes, message: str, *, exit_code: int = 2, name: str = "case.csv"
+) -> Case:
     """The file as a whole is refused (2), or held back by the gate (3)."""
     return Case(case_id, title, content, exit_code, message, name=name)
 
@@ -71,11 +85,21 @@ FILES = [
     whole("C03", "header only, no line end", HEADER.encode(), "0 rows", exit_code=3),
     taken("C04", "byte-order mark", BOM + FOUR, 4),
     taken("C05", "byte-order mark before a quoted header", BOM + FOUR.replace(b"Launch,", b'"Launch",', 1), 4),
-    Case("C05b", "two files in one, with their marks", FOUR + BOM + FOUR.replace(b"2001-", b"2002-"), 0, "", 8, [(6, "bom_inside")]),
+    Case(
+        "C05b",
+        "two files in one, with their marks",
+        FOUR + BOM + FOUR.replace(b"2001-", b"2002-"),
+        0,
+        "",
+        8,
+        [(6, "bom_inside")],
+    ),
     whole("C06", "UTF-16", FOUR.decode().encode("utf-16"), "UTF-16"),
     whole("C06b", "UTF-32", FOUR.decode().encode("utf-32"), "UTF-32"),
     one("C07", "a Latin-1 byte", row(2, PL_Name="?").replace("?", "\xe9").encode("latin-1"), "not_utf8"),
-    whole("C07b", "a Latin-1 byte in the header", FOUR.replace(b"PL_Name", b"PL_Nam\xe9", 1), "header that is not UTF-8"),
+    whole(
+        "C07b", "a Latin-1 byte in the header", FOUR.replace(b"PL_Name", b"PL_Nam\xe9", 1), "header that is not UTF-8"
+    ),
     one("C08", "cp1252 quotes", row(2).encode() + b"\x93", "not_utf8"),
     taken("C08b", "UTF-8 that was encoded twice (a warning)", among_good(row(2, PL_Name="CafÃ©")), 4),
     one("C09", "a NUL byte", row(2, PL_Name="a\x00b"), "nul_byte"),
@@ -90,14 +114,27 @@ FILES = [
     one("C17", "a quote inside a field", row(2, PL_Name='5" gun'), "quote_misplaced"),
     one("C18", "a short row", row(2).rsplit(",", 1)[0], "field_count"),
     one("C19", "a long row", row(2) + ",more", "field_count"),
-    Case("C20", "a long row far down", lines(*(row(n) for n in range(1, 40_001)), row(99_999) + ",x"), 0, "", 40_000, [(40_002, "field_count")]),
+    Case(
+        "C20",
+        "a long row far down",
+        lines(*(row(n) for n in range(1, 40_001)), row(99_999) + ",x"),
+        0,
+        "",
+        40_000,
+        [(40_002, "field_count")],
+    ),
     taken("C21", "another delimiter inside a value", among_good(row(2, PL_Name="a;b")), 4),
     whole("C22", "another delimiter", FOUR.replace(b",", b";"), "1 column found, 11 expected"),
     whole("C23", "two columns of one name", FOUR.replace(b"SATCAT", b"COSPAR", 1), "two columns of one name"),
     whole("C24", "names that differ in case alone", FOUR.replace(b"SATCAT", b"cospar", 1), "two columns of one name"),
     whole("C25", "a column without a name", FOUR.replace(b"SATCAT", b"", 1), "column 6 has no name"),
     whole("C25b", "a delimiter at the end of each line", FOUR.replace(b"\n", b",\n"), "column 12 has no name"),
-    taken("C26", "columns in another order", lines(",".join(reversed(row(1).split(","))), header=",".join(reversed(NAMES))), 1),
+    taken(
+        "C26",
+        "columns in another order",
+        lines(",".join(reversed(row(1).split(","))), header=",".join(reversed(NAMES))),
+        1,
+    ),
     whole("C27", "an unknown column", FOUR.replace(b"Ref\n", b"Ref,Cost\n", 1), "unknown: Cost"),
     whole("C28", "a column is missing", FOUR.replace(b",Ref\n", b"\n", 1), "missing: Ref"),
     whole("C29", "no header", lines(row(2), header=row(1)), "no header"),
@@ -110,21 +147,55 @@ FILES = [
     one("C34", "a field of 300 KB", row(2, PL_Name="a" * 300_000), "field_too_long"),
     whole("C34b", "a line of 2 MB", among_good(row(2, PL_Name="a" * 2_000_000)), "the limit is 1,048,576"),
     whole("C35", "ten thousand columns", ",".join(f"c{n}" for n in range(10_000)).encode() + b"\n", "10,000 columns"),
-    whole("C37", "a gzip bomb", gzip.compress(HEADER.encode() + b"\n" + b" " * 60_000_000), "more than 200 to 1", name="case.csv.gz"),
-    whole("C38", "gzip with something behind it", gzip.compress(FOUR) + b"garbage", "something behind its end", name="case.csv.gz"),
+    whole(
+        "C37",
+        "a gzip bomb",
+        gzip.compress(HEADER.encode() + b"\n" + b" " * 60_000_000),
+        "more than 200 to 1",
+        name="case.csv.gz",
+    ),
+    whole(
+        "C38",
+        "gzip with something behind it",
+        gzip.compress(FOUR) + b"garbage",
+        "something behind its end",
+        name="case.csv.gz",
+    ),
     taken("C38b", "gzip of two members", gzip.compress(FOUR[:200]) + gzip.compress(FOUR[200:]), 4, name="case.csv.gz"),
     taken("C38c", "gzip under another name", gzip.compress(FOUR), 4),
-    whole("C38d", "gzip that was cut", gzip.compress(FOUR)[:-20], "cut: the end of the archive is missing", name="case.csv.gz"),
+    whole(
+        "C38d",
+        "gzip that was cut",
+        gzip.compress(FOUR)[:-20],
+        "cut: the end of the archive is missing",
+        name="case.csv.gz",
+    ),
     taken("C38e", "zstd", zstandard.compress(FOUR), 4, name="case.csv.zst"),
     whole("C38f", "zstd that was cut", zstandard.compress(FOUR)[:-5], "cut: the end", name="case.csv.zst"),
     whole("C39", "a zip archive", b"PK\x03\x04" + b"\x00" * 30, "zip, by its first bytes", name="case.csv.zip"),
     taken("C40", "formulas", among_good(row(2, PL_Name="=cmd|' /C calc'!A0", Orig_PL_Name="@SUM(1)", Ref="-1+1")), 4),
-    taken("C41", "NA, NULL, None, nan are text; '-' is missing", among_good(row(2, PL_Name="NA", Orig_PL_Name="NULL", COSPAR="nan", SATCAT="-")), 4),
+    taken(
+        "C41",
+        "NA, NULL, None, nan are text; '-' is missing",
+        among_good(row(2, PL_Name="NA", Orig_PL_Name="NULL", COSPAR="nan", SATCAT="-")),
+        4,
+    ),
     taken("C42", "leading zeros", among_good(row(2, LV_SN="00501")), 4),
     taken("C43", "codes that look like numbers", among_good(row(2, LV_SN="1E5")), 4),
     one("C44", "another spelling of the outcome", row(2, Suc="success"), "outcome_unknown"),
-    one("C45", "a zero-width character in the key", row(2, Launch="2001-\u200b002"), "launch_id_has_invisible_characters"),
-    whole("C48", "a type that changes far down", lines(*(row(n) for n in range(1, 31)), *(row(n, Suc="1") for n in range(31, 41))), "refused", exit_code=3),
+    one(
+        "C45",
+        "a zero-width character in the key",
+        row(2, Launch="2001-\u200b002"),
+        "launch_id_has_invisible_characters",
+    ),
+    whole(
+        "C48",
+        "a type that changes far down",
+        lines(*(row(n) for n in range(1, 31)), *(row(n, Suc="1") for n in range(31, 41))),
+        "refused",
+        exit_code=3,
+    ),
 ]
 DATES = [
     one("D01", "another form of date", row(2, Launch_Date="13/02/2024"), "launch_date_form"),
@@ -158,20 +229,37 @@ TEXTS = [
     taken("U01", "one name composed and decomposed", among_good(row(2, PL_Name="e\u0301", Orig_PL_Name="\u00e9")), 4),
     taken("U02", "Turkish dotted I, sharp s", among_good(row(2, PL_Name="\u0130\u0131\u00df")), 4),
     taken("U03", "right-to-left override in a name", among_good(row(2, PL_Name="a\u202eb")), 4),
-    one("U03b", "right-to-left override in the key", row(2, Launch="2001-\u202e002"), "launch_id_has_invisible_characters"),
+    one(
+        "U03b",
+        "right-to-left override in the key",
+        row(2, Launch="2001-\u202e002"),
+        "launch_id_has_invisible_characters",
+    ),
     taken("U04", "emoji of several code points", among_good(row(2, PL_Name="👩\u200d🚀🇨🇭")), 4),
     one("U05", "a lone surrogate", row(2).encode() + b"\xed\xa0\x80", "not_utf8"),
     one("U06", "overlong UTF-8", row(2).encode() + b"\xc0\xaf", "not_utf8"),
     taken("U07", "the replacement character (a warning)", among_good(row(2, PL_Name="a\ufffdb")), 4),
     one("U09", "a word joiner in the key", row(2, Launch="2001\u2060002"), "launch_id_has_invisible_characters"),
     taken("U10", "private use and non-characters", among_good(row(2, PL_Name="\ue000\ufdd0")), 4),
-    taken("Q02", "text that would be SQL", among_good(row(2, PL_Name="'; DROP TABLE x;--", Ref="$$ %s {0} :x ? \\'")), 4),
+    taken(
+        "Q02", "text that would be SQL", among_good(row(2, PL_Name="'; DROP TABLE x;--", Ref="$$ %s {0} :x ? \\'")), 4
+    ),
     taken("Q07", "text that would be a template", among_good(row(2, PL_Name="{{7*7}} {% raw %}")), 4),
     one("K02", "a key that is missing", row(2, Launch=" - "), "launch_id_missing"),
     Case("K01", "a row twice", lines(row(1), row(2), row(1), row(4)), 0, "", 3, [(4, "duplicate_row")]),
-    Case("K01b", "one key, two contents", lines(row(1), row(2), row(1, Suc="F"), row(4)), 0, "", 2, [(2, "key_conflict"), (4, "key_conflict")]),
+    Case(
+        "K01b",
+        "one key, two contents",
+        lines(row(1), row(2), row(1, Suc="F"), row(4)),
+        0,
+        "",
+        2,
+        [(2, "key_conflict"), (4, "key_conflict")],
+    ),
     one("K09", "an outcome in another case", row(2, Suc="s"), "outcome_unknown"),
-    whole("K10", "every row is refused", lines(row(1, Suc="X"), row(2, Suc="X")), "all 2 rows were refused", exit_code=3),
+    whole(
+        "K10", "every row is refused", lines(row(1, Suc="X"), row(2, Suc="X")), "all 2 rows were refused", exit_code=3
+    ),
     one("K11", "a key of 65 characters", row(2, Launch="L" * 65), "too_long"),
     one("K12", "a name of 300 characters", row(2, PL_Name="n" * 300), "too_long"),
 ]

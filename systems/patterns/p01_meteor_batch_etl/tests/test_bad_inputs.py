@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import oracle
+import pytest
 from bad_inputs import CASES, FOUR, NOT_REACHED, Case, lines, row
+
 from orrery.testing import Result, Target
 
 Orrery = Callable[[list[str]], Result]
@@ -41,7 +41,9 @@ def test_bad_inputs_end_as_the_table_says(case: Case, orrery_run: Orrery, target
     assert [(each["line"], each["rule"]) for each in target.rejects()] == case.refused
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.content.startswith(ZIPPED)], ids=lambda case: case.id)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.content.startswith(ZIPPED)], ids=lambda case: case.id
+)
 def test_the_oracle_says_the_same(case: Case) -> None:
     verdict = oracle.judge(case.content, case.name)
     if case.exit_code == 2:
@@ -53,7 +55,9 @@ def test_the_oracle_says_the_same(case: Case) -> None:
 
 
 def test_every_item_of_the_list_is_a_case_or_says_why_not() -> None:
-    wanted = {f"C{n:02}" for n in range(1, 49)} | {f"D{n:02}" for n in range(1, 19)} | {f"U{n:02}" for n in range(1, 13)}
+    wanted = (
+        {f"C{n:02}" for n in range(1, 49)} | {f"D{n:02}" for n in range(1, 19)} | {f"U{n:02}" for n in range(1, 13)}
+    )
     assert wanted <= {case.id[:3] for case in CASES} | set(NOT_REACHED)
 
 
@@ -106,7 +110,12 @@ def test_a_file_that_grows_while_it_is_read(
 def test_paths(orrery_run: Orrery, target: Target, deliver: Any, tmp_path: Path) -> None:
     strange = deliver("-rf $(id) 'ü' \"q\" 👩.csv", FOUR)
     assert load(orrery_run, strange).exit_code == 0
-    for given in ("no/such/file.csv", f"{tmp_path}/inbox/nothing*.csv", "file:///etc/passwd", tmp_path / "inbox" / "x\x00y"):
+    for given in (
+        "no/such/file.csv",
+        f"{tmp_path}/inbox/nothing*.csv",
+        "file:///etc/passwd",
+        tmp_path / "inbox" / "x\x00y",
+    ):
         result = load(orrery_run, given)
         assert result.exit_code == 2, given
         assert "Traceback" not in result.stderr

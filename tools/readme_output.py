@@ -1,0 +1,120 @@
+"""Writes the output blocks of the READMEs from what the commands really print.
+
+    tools/readme_output.py            runs them in an empty folder, and writes
+    tools/readme_output.py --check    runs them, writes nothing; exits 1 where a block differs
+
+What differs from machine to machine (seconds, memory, speed, run ids, ports) is not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+METEOR = "systems/patterns/p01_meteor_batch_etl/README.md"
+# block → the command whose output it shows, and the READMEs that have it
+BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
+    "run": ([["run", "meteor"]], ["README.md", METEOR]),
+    "again": ([["run", "meteor"]], [METEOR]),
+    "show": (
+        [["show", "meteor", "--rows", "3", "--columns", "launch_id,launched_at,vehicle,site,pad,outcome"]],
+        [METEOR],
+    ),
+}
+VARIABLE = [
+    (r"\d+\.\d+ s\b", "0.0 s"),
+    (r" +[\d,]+ MB", " 0 MB"),
+    (r" +[\d,]+ rows/s", ""),
+    (r"\d{8}T\d{6}-(\w+)-[0-9a-f]{6}", r"RUN-\1"),
+]
+
+
+def printed() -> dict[str, str]:
+    """What each block's commands print, in an empty folder with a server of its own."""
+    said = {}
+    with tempfile.TemporaryDirectory(prefix="orrery-readme-") as name:
+        environment = {**os.environ, "ORRERY_HOME": str(Path(name) / ".orrery"), "NO_COLOR": "1"}
+
+        def orrery(*arguments: str) -> str:
+            command = [sys.executable, "-m", "orrery", *arguments]
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=True,
+            )
+            return done.stdout
+
+        try:
+            for block, (commands, _) in BLOCKS.items():
+                said[block] = "".join(orrery(*command) for command in commands)
+        finally:
+            orrery("down")
+    return said
+
+
+def indented(text: str) -> str:
+    """As a README shows it."""
+    return "\n" + "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines()) + "\n"
+
+
+def comparable(text: str) -> str:
+    """Without what differs from machine to machine."""
+    for pattern, instead in VARIABLE:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def between(text: str, block: str) -> re.Match[str] | None:
+    """The block in a README."""
+    return re.search(rf"(<!-- output:{block}:begin -->\n)(.*?)(<!-- output:{block}:end -->)", text, re.DOTALL)
+
+
+def differing(said: dict[str, str], root: Path = ROOT) -> list[str]:
+    """Blocks that do not show what the commands print."""
+    wrong = []
+    for block, (_, readmes) in BLOCKS.items():
+        for readme in readmes:
+            found = between((root / readme).read_text(encoding="utf-8"), block)
+            if found is None or comparable(found[2]) != comparable(indented(said[block])):
+                wrong.append(f"{readme}: {block}")
+    return wrong
+
+
+def write(said: dict[str, str]) -> None:
+    """Put what was printed into the READMEs, where it differs."""
+    for block, (_, readmes) in BLOCKS.items():
+        for readme in readmes:
+            path = ROOT / readme
+            text = path.read_text(encoding="utf-8")
+            found = between(text, block)
+            if found is None:
+                raise SystemExit(f"{readme} has no block {block}")
+            if comparable(found[2]) != comparable(indented(said[block])):
+                text = text[: found.start(2)] + indented(said[block]) + text[found.end(2) :]
+                path.write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    """Write, or check."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--check", action="store_true")
+    if asked.parse_args().check:
+        wrong = differing(printed())
+        print("\n".join(wrong) or "the output blocks are what the commands print")
+        return 1 if wrong else 0
+    write(printed())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
