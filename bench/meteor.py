@@ -79,7 +79,8 @@ def measure(folder: Path, home: Path, server: Server, rows: int, runs: int, ways
     restated(dirty, changed / "all.csv", every=1)
     psql(server, ddl())
     command = [sys.executable, "-m", "orrery", "run", "meteor", "--json"]
-    environment = {**os.environ, "ORRERY_HOME": str(home), "PGPASSFILE": str(server.passfile)}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "ORRERY_HOME": str(home), "PGPASSFILE": str(server.passfile)}
     dsn = f"host={server.host} port={server.port} user={server.user} dbname={server.dbname}"
     subprocess.run(
         [*command, "--data", f"launches={dirty}", "--set", "engine=duckdb"],

@@ -80,8 +80,8 @@ def cleaned(engine: str, path: Path) -> Iterator[pa.Table]:
     )
     delivered = files.fingerprint(path)
     judge = judging.Judge(run)
-    for chunk in judge.records(files.blocks(delivered, lambda _: None), path.name):
-        yield judge.judge(chunk).rows
+    for block in judge.records(files.blocks(delivered, lambda _: None), path.name):
+        yield judge.judge(block.parse()).rows
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ has_uv() {
 }
 with_pip() { "$python" -I -m pip install -q --require-hashes --no-deps --only-binary :all: -r "$1" >>"$log" 2>&1; }
 with_uv() {
-    .venv/bin/uv pip install -q --python "$python" --require-hashes --no-deps --only-binary :all: -r "$lock" >>"$log" 2>&1
+    .venv/bin/uv pip install -q --python "$python" --compile-bytecode --require-hashes --no-deps --only-binary :all: -r "$lock" >>"$log" 2>&1
 }
 
 : >"$log"
@@ -182,6 +182,7 @@ if ! { has_uv && with_uv; }; then
 fi
 
 "$python" -I tools/link_checkout.py
+"$python" -I -m compileall -q src systems >>"$log" 2>&1 || : # as the packages are; a folder of somebody else stays as it is
 wanted >"$ready.new"
 mv -- "$ready.new" "$ready"
 rm -f .venv/.making

@@ -5,7 +5,7 @@ not UTF-8, a NUL, a quote in the wrong place, a field too many) is refused alone
 its text, and never shifts the ones behind it. What is left goes to Arrow's CSV parser, all columns as text;
 the number of rows that come back must be the number that went in.
 
-Cutting is done on whole blocks with NumPy; only a block with a misplaced quote is walked field by field.
+Cutting (`read`) goes from block to block; parsing a block (`Block.parse`) needs no other and can be done in a thread.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orrery.errors import IntegrityBroken
+from orrery.layout import without_layout
 from orrery.records import BLOCK, LINE_END, RECORD_LIMIT, Cut, cut, refuse, walk_record
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FIELD_LIMIT = 256 << 10  # bytes; a longer field ends the row
 COLUMN_LIMIT = 2_000
-PARSED_AT_ONCE = 2 * RECORD_LIMIT  # bytes; several pieces a block, so that both cores parse
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -82,13 +82,99 @@ class Chunk:
         return Refused(line, offset, column, rule, message, shown(self.block[start:end]))
 
 
+@dataclass(frozen=True)
+class Block:
+    """Some consecutive records, cut and not yet parsed.
+
+    Attributes:
+        octets: the bytes that `cut` speaks of; `base` is where they begin in the file.
+        header: the header's bytes; `present` are its columns, in the file's order, `columns` the contract's.
+    """
+
+    name: str
+    dialect: Dialect
+    header: bytes
+    present: list[str]
+    columns: Sequence[str]
+    octets: bytes
+    base: int
+    cut: Cut
+
+    def parse(self) -> Chunk:
+        """Take out what cannot be right, parse the rest, and count again.
+
+        Raises:
+            IntegrityBroken: another number of rows came back from the parser than was cut.
+        """
+        import numpy as np
+
+        blank, good, refused = self._shaped()
+        table = self._table(good)
+        if table.num_rows != np.count_nonzero(good):
+            raise IntegrityBroken(
+                f"{self.name} was cut into {np.count_nonzero(good):,} records and parsed into {table.num_rows:,}.",
+                looked=f"{self.name}, from byte {self.base:,}",
+                found="the two ways to read it disagree",
+                fix="please report this file: nothing of it was loaded",
+            )
+        lines, starts, ends = (each[good] for each in (self.cut.lines, self.cut.starts, self.cut.ends))
+        return Chunk(table, lines, starts, ends, self.octets, self.base, refused, int(np.count_nonzero(blank)))
+
+    def _shaped(self) -> tuple[np.ndarray, np.ndarray, list[Refused]]:
+        """Which records are blank, which have the right shape, and the refusals of the others."""
+        cut, buffer = self.cut, self.octets
+        blank = _blank(cut, buffer, len(self.present))
+        rules = _shape_rules(cut, buffer, self.header, self.dialect, len(self.present))
+        refused = []
+        for row, (rule, message) in sorted(rules.items()):
+            if not blank[row]:
+                start, end = int(cut.starts[row]), int(cut.ends[row])
+                text = shown(buffer[start:end])
+                refused.append(Refused(int(cut.lines[row]), self.base + start, None, rule, message, text))
+        good = ~blank
+        good[list(rules)] = False
+        return blank, good, refused
+
+    def _table(self, good: np.ndarray) -> pa.Table:
+        """The good records through Arrow's CSV parser, every column as text."""
+        import pyarrow as pa
+        from pyarrow import csv
+
+        if not good.any():
+            return pa.table({column: pa.array([], pa.string()) for column in self.columns})
+        if good.all() and b"\r" not in self.octets:
+            clean = self.octets[: self.cut.consumed]
+        else:
+            spans = zip(self.cut.starts[good], self.cut.ends[good], strict=True)
+            clean = b"\n".join(self.octets[start:end] for start, end in spans) + b"\n"
+        table = csv.read_csv(
+            pa.py_buffer(clean),
+            read_options=csv.ReadOptions(column_names=self.present, use_threads=False, block_size=len(clean)),
+            parse_options=csv.ParseOptions(
+                delimiter=self.dialect.delimiter,
+                quote_char=self.dialect.quote,
+                newlines_in_values=self.cut.has_line_ends_inside,
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(self.present, pa.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+        marks, is_layout = self.dialect.missing, self.dialect.blanks_are_layout
+        return pa.table(
+            {
+                column: without_layout(table[column].combine_chunks(), marks, blanks_are_layout=is_layout)
+                for column in self.columns
+            }
+        )
+
+
 def shown(raw: bytes) -> str:
     r"""Bytes as text that a table can hold: what is not UTF-8, and NUL, as \\xNN."""
     return raw.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 
-def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name: str) -> Iterator[Chunk]:
-    """Cut and parse a stream of bytes.
+def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name: str) -> Iterator[Block]:
+    """Cut a stream of bytes.
 
     Args:
         blocks: the decompressed bytes, in pieces of any size.
@@ -114,7 +200,7 @@ def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name
         buffer = b"".join(pieces)
         found = cut(buffer, line, dialect, name, at_end=not more)
         if len(found.starts):
-            yield _parse(found, buffer, base, header, dialect, present, columns, name)
+            yield Block(name, dialect, header, present, columns, buffer, base, found)
         base, line, rest = base + found.consumed, found.next_line, buffer[found.consumed :]
 
 
@@ -174,91 +260,6 @@ def _header(
         said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
         refuse(name, "line 1", "; ".join(said)[:400], f"the columns are {', '.join(columns)}")
     return end, names
-
-
-def _parse(
-    cut: Cut,
-    buffer: bytes,
-    base: int,
-    header: bytes,
-    dialect: Dialect,
-    present: Sequence[str],
-    columns: Sequence[str],
-    name: str,
-) -> Chunk:
-    """Take out what cannot be right, parse the rest, and count again."""
-    import numpy as np
-    import pyarrow as pa
-    from pyarrow import csv
-
-    blank = _blank(cut, buffer, len(present))
-    rules = _shape_rules(cut, buffer, header, dialect, len(present))
-    refused = []
-    for row, (rule, message) in sorted(rules.items()):
-        if not blank[row]:
-            start, end = int(cut.starts[row]), int(cut.ends[row])
-            refused.append(Refused(int(cut.lines[row]), base + start, None, rule, message, shown(buffer[start:end])))
-    good = ~blank
-    good[list(rules)] = False
-    if good.all() and b"\r" not in buffer:
-        clean = buffer[: cut.consumed]
-    else:
-        spans = zip(cut.starts[good], cut.ends[good], strict=True)
-        clean = b"\n".join(buffer[start:end] for start, end in spans) + b"\n"
-    if not good.any():
-        table = pa.table({column: pa.array([], pa.string()) for column in columns})
-    else:
-        table = csv.read_csv(
-            pa.py_buffer(clean),
-            read_options=csv.ReadOptions(column_names=list(present), block_size=PARSED_AT_ONCE),
-            parse_options=csv.ParseOptions(
-                delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=cut.has_quotes
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(present, pa.string()), strings_can_be_null=False, check_utf8=False
-            ),
-        ).select(list(columns))
-    table = _without_layout(table, dialect, has_tabs=b"\t" in clean)
-    if table.num_rows != int(good.sum()):
-        raise IntegrityBroken(
-            f"{name} was cut into {int(good.sum()):,} records and parsed into {table.num_rows:,}.",
-            looked=f"{name}, from byte {base:,}",
-            found="the two ways to read it disagree",
-            fix="please report this file: nothing of it was loaded",
-        )
-    return Chunk(
-        table,
-        cut.lines[good],
-        cut.starts[good],
-        cut.ends[good],
-        buffer,
-        base,
-        refused,
-        blank=int(np.count_nonzero(blank)),
-    )
-
-
-def _without_layout(table: pa.Table, dialect: Dialect, *, has_tabs: bool) -> pa.Table:
-    """Values as the contract reads them: blanks that are layout taken out, marks for missing as null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    marks = pa.array(dialect.missing, pa.string())
-
-    def plain(values: pa.Array) -> pa.Array:
-        if dialect.blanks_are_layout:
-            values = pc.utf8_trim(values, characters=" \t")
-            has_run = pc.match_substring(values, "  ")
-            if has_tabs:
-                has_run = pc.or_(has_run, pc.match_substring(values, "\t"))
-            if has_run.true_count:
-                single = pc.replace_substring_regex(values.filter(has_run), "[ \t]+", " ")
-                values = pc.replace_with_mask(values, has_run, single)
-        return pc.if_else(pc.is_in(values, value_set=marks), None, values)
-
-    batches = [[plain(column) for column in batch.columns] for batch in table.to_batches()]
-    names = table.column_names
-    return pa.Table.from_batches([pa.RecordBatch.from_arrays(batch, names) for batch in batches], table.schema)
 
 
 def _blank(cut: Cut, buffer: bytes, width: int) -> np.ndarray:

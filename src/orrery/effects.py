@@ -48,6 +48,11 @@ class Writer:
         """Rows of a query."""
         return self.connection.execute(sql, parameters).fetchall()
 
+    def dataset(self, table: str, *, rows: int) -> dict[str, Any]:
+        """A table in OpenLineage's way of naming, with how many rows were written."""
+        at = self.connection.info
+        return {"namespace": f"postgres://{at.host}:{at.port}", "name": f"{at.dbname}.{table}", "rows": rows}
+
     @contextmanager
     def transaction(self) -> Iterator[int]:
         """The run's one transaction; gives its load id, and commits at the end with the token inside.
@@ -74,6 +79,7 @@ class Writer:
                 raise postgres.told(error, self.binding) from error
             raise
         self._commit()
+        self.run.has_committed = True
 
     def _commit(self) -> None:
         import psycopg

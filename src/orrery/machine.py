@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 import resource
+import sqlite3
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def as_orrery_error(error: BaseException) -> OrreryError | None:
             "The run could not write.",
             looked=str(error.filename or "the state folder"),
             found=error.strerror or "no space",
+            fix="make room (`orrery clean --runs` removes what old runs kept), then run again",
+        )
+    if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+        return OutOfSpace(
+            "The ledger could not be written.",
+            looked="ledger.sqlite in the state folder",
+            found=str(error),
             fix="make room (`orrery clean --runs` removes what old runs kept), then run again",
         )
     if isinstance(error, MemoryError):

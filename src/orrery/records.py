@@ -78,7 +78,7 @@ class Cut:
     misplaced: np.ndarray
     consumed: int
     next_line: int
-    has_quotes: bool
+    has_line_ends_inside: bool
 
 
 def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) -> Cut:
@@ -92,8 +92,10 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
     octets = np.frombuffer(buffer, dtype=np.uint8)
     quotes = np.flatnonzero(octets == ord(dialect.quote)) if dialect.quote.encode() in buffer else None
     marks, ends = _line_ends(buffer, octets, at_end=at_end)
-    outside = np.ones(len(marks), bool) if quotes is None else np.searchsorted(quotes, marks) % 2 == 0
-    stops, ends = marks[outside], ends[outside]
+    stops = marks
+    if quotes is not None:
+        outside = _outside(marks, quotes)
+        stops, ends = marks[outside], ends[outside]
     if at_end and buffer and (not len(stops) or stops[-1] != len(buffer) - 1):
         stops, ends = np.append(stops, len(buffer)), np.append(ends, len(buffer))  # no line end behind the last
     consumed = int(min(stops[-1] + 1, len(buffer))) if len(stops) else 0
@@ -103,7 +105,7 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
         starts = np.concatenate(([0], stops[:-1] + 1)) if len(stops) else stops
         delimiters = np.flatnonzero(octets[:consumed] == ord(dialect.delimiter))
         if quotes is not None:
-            delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
+            delimiters = delimiters[_outside(delimiters, quotes)]
         found = Cut(
             starts=starts,
             ends=ends,
@@ -112,7 +114,7 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
             misplaced=np.zeros(len(stops), bool),
             consumed=consumed,
             next_line=line + int(np.searchsorted(marks, consumed)),
-            has_quotes=quotes is not None,
+            has_line_ends_inside=len(stops) < len(marks),
         )
     longest = int((found.ends - found.starts).max(initial=0))
     if longest > RECORD_LIMIT:
@@ -121,6 +123,15 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
     if not at_end and len(buffer) - found.consumed > max(RECORD_LIMIT, BLOCK // 2):
         _too_long(name, found.next_line, f"no end of the record within {len(buffer) - found.consumed:,} bytes")
     return found
+
+
+def _outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+    """Which of the positions have an even number of quotes before them."""
+    import numpy as np
+
+    turns = np.bincount(np.searchsorted(positions, quotes), minlength=len(positions) + 1)
+    outside: np.ndarray = np.cumsum(turns[:-1]) % 2 == 0
+    return outside
 
 
 def _too_long(name: str, line: int, found: str) -> NoReturn:
@@ -169,7 +180,7 @@ def _walk(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool
         position = end
     columns = zip(*found, strict=True) if found else ([] for _ in range(5))
     starts, ends, lines, widths, misplaced_ones = (np.array(column, dtype=np.int64) for column in columns)
-    return Cut(starts, ends, lines, widths, misplaced_ones.astype(bool), position, line, has_quotes=True)
+    return Cut(starts, ends, lines, widths, misplaced_ones.astype(bool), position, line, True)
 
 
 def _line_ends(buffer: bytes, octets: np.ndarray, *, at_end: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -129,6 +130,7 @@ class Run:
         self.steps: list[dict[str, Any]] = []
         self.notes: dict[str, Any] = {}
         self.fidelity: dict[str, str] = {}
+        self.has_committed = False
         self.started = time.monotonic()
         self.started_at = self.now().isoformat()
 
@@ -234,7 +236,8 @@ def start(request: Request, reporter: Reporter) -> dict[str, Any]:
     request.home.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(request), _Opened(request, reporter) as run:
         run.move("RUNNING")
-        main(run)
+        with run.told_after_the_commit():
+            main(run)
         return run.finish()
 
 
@@ -276,11 +279,26 @@ class _Opened(Run):
                     row["run_id"], "FAILED", at=at, monotonic=monotonic, reason=reason, exit_code=137, recovered=1
                 )
 
+    @contextmanager
+    def told_after_the_commit(self) -> Iterator[None]:
+        """Once the data is in, what goes wrong is told, and the run has succeeded all the same.
+
+        An exit code from 2 up would say that the target is as it was before.
+        """
+        try:
+            yield
+        except Exception as error:
+            told = machine.as_orrery_error(error)
+            if told is None or not self.has_committed:
+                raise
+            self.note(after_commit=told.parts())
+            self.reporter.say(f"the data is loaded; what came after that failed: {told.asked} ({told.found})")
+
     def finish(self) -> dict[str, Any]:
-        summary = self.summary(0, None)
-        self.move("SUCCEEDED", exit_code=0, result=self.notes)
-        self._keep(summary)
-        return summary
+        with self.told_after_the_commit():
+            self.move("SUCCEEDED", exit_code=0, result=self.notes)
+            self._keep(self.summary(0, None))
+        return self.summary(0, None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -294,20 +312,27 @@ class _Opened(Run):
     def _failed(self, error: BaseException) -> None:
         told = machine.as_orrery_error(error)
         code = told.exit_code if told else _exit_code(error)
-        states = {row["run_id"]: row["state"] for row in self.ledger.runs(self.system.slug, limit=50)}
-        state = states.get(self.run_id)
-        if state in ("PENDING", "RUNNING", "STAGED", "COMMITTING"):
-            reason = str(told or f"{type(error).__name__}: {error}")[:2000]
-            end = "UNKNOWN" if state == "COMMITTING" else "QUARANTINED" if code == ExitCode.GATE_CLOSED else "FAILED"
-            if end == "QUARANTINED" and state == "PENDING":
-                end = "FAILED"
-            self.move(end, exit_code=int(code), reason=reason, result=self.notes)
         summary = self.summary(int(code), told)
-        self._keep(summary)
+        try:
+            self._end(int(code), str(told or f"{type(error).__name__}: {error}")[:2000])
+            self._keep(summary)
+        except (OSError, sqlite3.Error) as second:  # a full disk, most likely: it must not hide the first error
+            self.reporter.say(f"the record of this run is incomplete: {second}")
         if told is not None:
             told.summary = summary
             if told is not error:
                 raise told from error
+
+    def _end(self, code: int, reason: str) -> None:
+        """Enter in the ledger how a run ended that did not come to its end."""
+        states = {row["run_id"]: row["state"] for row in self.ledger.runs(self.system.slug, limit=50)}
+        state = states.get(self.run_id)
+        if state not in ("PENDING", "RUNNING", "STAGED", "COMMITTING"):
+            return
+        end = "QUARANTINED" if code == ExitCode.GATE_CLOSED and state != "PENDING" else "FAILED"
+        if state == "COMMITTING":
+            end = "SUCCEEDED" if self.has_committed else "UNKNOWN"
+        self.move(end, exit_code=code, reason=reason, result=self.notes)
 
     def _keep(self, summary: dict[str, Any]) -> None:
         self.rejects.close()

@@ -163,10 +163,10 @@ def binary(duck: duckdb.DuckDBPyConnection, rows: pa.Table) -> bytes:
         os.close(memory)
 
 
-def checksum(duck: duckdb.DuckDBPyConnection, rows: pa.Table | duckdb.DuckDBPyRelation, columns: Sequence[str]) -> int:
-    """Sum of a hash of each row: the same for the same rows in any order (comparable within one DuckDB version)."""
-    duck.register("summed", rows)
-    return _sum_of_hashes(duck, "summed", columns)[1]
+def checksum(columns: Sequence[str]) -> str:
+    """SQL for the sum of a hash of each row: the same for the same rows in any order (within one DuckDB version)."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"coalesce(sum(hash({names})), 0)"
 
 
 def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[str, Any]:
@@ -187,16 +187,11 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
             "PostgreSQL did not answer.", looked=f"'{binding.role}'", found=shown.splitlines()[0], fix="orrery up"
         ) from None
     names = [row[0] for row in duck.execute(f"describe server.{schema}.{name}").fetchall()]
-    source = f"(select * from server.{schema}.{name} where {column} = {int(value)})"
-    rows, summed = _sum_of_hashes(duck, source, [each for each in names if each != column])
-    return {"rows": rows, "checksum": str(summed)}
-
-
-def _sum_of_hashes(duck: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> tuple[int, int]:
-    names = ", ".join(f'"{name}"' for name in columns)
-    found = duck.execute(f"select count(*), coalesce(sum(hash({names})), 0)::varchar from {source}").fetchone()
-    rows, summed = found or (0, "0")
-    return int(rows), int(summed)
+    summed = checksum([each for each in names if each != column])
+    [(rows, total)] = duck.execute(
+        f"select count(*), {summed} from server.{schema}.{name} where {column} = {int(value)}"
+    ).fetchall()
+    return {"rows": rows, "checksum": str(total)}
 
 
 def _escaped(text: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from .rules import INVISIBLE
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# eleven forms,: with or without a time, seconds, a doubt
+# eleven forms: with or without a time, seconds, a doubt
 LAUNCH_DATE = (
     rf"^(?P<year>[0-9]{{4}}) (?P<month>{'|'.join(MONTHS)}) (?P<day>[0-9]{{1,2}})"
     r"(?P<time> (?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<seconds>:(?P<second>[0-9]{2}))?)? ?(?P<doubt>\??)$"
@@ -84,6 +84,7 @@ def launch_time(text: pd.Series[str]) -> tuple[pd.Series[pd.Timestamp], pd.DataF
     is_possible = (
         date["year"].notna().to_numpy()
         & (days.astype("datetime64[M]") == months)  # the 30th of February lands in March
+        & (number["year"] > 0)
         & (number["day"] > 0)
         & (number["minute"] < 60)
         & (number["second"] <= 60)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orrery import delimited
-from orrery.delimited import Chunk, Refused
+from orrery.delimited import Block, Chunk, Refused
 from orrery.engines import postgres
 from orrery.run import Run
 
@@ -22,7 +22,7 @@ from .rules import INVISIBLE, MESSAGES
 if TYPE_CHECKING:
     import duckdb
 
-SURE = r"create macro sure(x) as nullif(case when x like '%?' then regexp_replace(x, '( *\?)+$', '') else x end, '')"
+SURE = r"create macro sure(x) as nullif(case when suffix(x, '?') then regexp_replace(x, '( *\?)+$', '') else x end, '')"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Judged:
     refused: list[Refused]
     read: int
     filtered: int
+    checksum: int
     warnings: dict[str, int]
 
 
@@ -61,13 +62,13 @@ class Judge:
             self.mine.duck = self.database.cursor()
         return self.mine.duck  # type: ignore[no-any-return]
 
-    def records(self, blocks: Iterable[bytes], name: str) -> Iterator[Chunk]:
-        """The records of a file that have the right shape, as text; those that have not are in `refused`."""
+    def records(self, blocks: Iterable[bytes], name: str) -> Iterator[Block]:
+        """The records of a file, cut and not yet parsed."""
         return delimited.read(blocks, self.incoming.written_as(), self.incoming.column_names, name)
 
     def judge(self, chunk: Chunk) -> Judged:
         """Split a chunk into launches to load and rows to refuse; each row is in exactly one."""
-        numbered = chunk.table.append_column("row", pa.array(np.arange(len(chunk.lines))))
+        numbered = chunk.table.append_column("row", integers(np.arange(len(chunk.lines))))
         self.duck().register("chunk", self.prepare(numbered))
         judged = self.duck().execute(self.query).to_arrow_table()
         is_good = pc.is_null(judged["broken"])
@@ -86,7 +87,7 @@ class Judge:
         rows = good.drop_columns(["row", "broken"])
         lines = chunk.lines[good["row"].to_numpy()]
         by_line = sorted(refused, key=lambda each: each.line)
-        return Judged(rows, lines, by_line, chunk.read, filtered, self.warnings(good))
+        return Judged(rows, lines, by_line, chunk.read, filtered, *self.measured(rows))
 
     def refusal(self, chunk: Chunk, row: int, broken: str) -> Refused:
         """The refusal of a row for a rule of the cleaning, or for one of the contract."""
@@ -97,12 +98,16 @@ class Judge:
         message = MESSAGES.get(rule) or next(contract_says)
         return chunk.refuse(row, self.contract.source_of(column), rule, message)
 
-    def warnings(self, good: pa.Table) -> dict[str, int]:
-        """Rows that break a rule which only warns: they are loaded, and counted."""
+    def measured(self, rows: pa.Table) -> tuple[int, dict[str, int]]:
+        """The checksum of launches, and how many break a rule that only warns (they are loaded all the same)."""
         counts = self.contract.warnings()
-        self.duck().register("good", good)
-        found = self.duck().execute(f"select {', '.join(counts.values())} from good").fetchone() or ()
-        return {name: count for name, count in zip(counts, found, strict=True) if count}
+        self.duck().register("good", rows)
+        [(checksum, *found)] = (
+            self.duck()
+            .execute(f"select {', '.join([postgres.checksum(rows.column_names), *counts.values()])} from good")
+            .fetchall()
+        )
+        return int(checksum), {name: count for name, count in zip(counts, found, strict=True) if count}
 
 
 def cleaned_by_pandas(chunk: pa.Table) -> pa.Table:
@@ -113,6 +118,11 @@ def cleaned_by_pandas(chunk: pa.Table) -> pa.Table:
 
     launches = clean(chunk.to_pandas(types_mapper=pd.ArrowDtype))
     return pa.Table.from_pandas(launches, preserve_index=False).replace_schema_metadata(None)
+
+
+def integers(values: np.ndarray) -> pa.Array:
+    """Numbers as an Arrow column; `pa.array` would import pandas to see whether they are pandas' own."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64, copy=False))])
 
 
 def of_day(moments: pa.ChunkedArray, day: date) -> pa.ChunkedArray:

@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 import psycopg
-import pyarrow as pa
 
 from orrery import files
-from orrery.delimited import Chunk, Refused
+from orrery.delimited import Block, Refused
 from orrery.effects import Writer
 from orrery.engines import postgres
 from orrery.errors import IntegrityBroken
 from orrery.files import Delivered
 from orrery.run import Run
 
-from .judging import Judge, Judged
+from .judging import Judge, Judged, integers
 
 TARGET, REJECTED, FILES = "p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files"
 WORKERS = 2  # threads that judge; the one that writes waits for PostgreSQL most of the time
@@ -160,27 +159,26 @@ class FileLoad:
         self.counts = {"read": 0, "rejected": 0, "filtered": 0}
         self.checksum = 0
         self.warnings.clear()
-        for judged, encoded, summed in self.encoded(extra, values):
+        for judged, encoded in self.encoded(extra, values):
             self.copy(table, [*self.columns, extra], encoded, len(judged.lines))
             self.refuse(judged.refused)
             self.counts["read"] += judged.read
             self.counts["filtered"] += judged.filtered
-            self.checksum += summed
+            self.checksum += judged.checksum
             self.warnings.update(judged.warnings)
 
-    def encoded(self, extra: str, values: Callable[[Judged], np.ndarray]) -> Iterator[tuple[Judged, bytes, int]]:
+    def encoded(self, extra: str, values: Callable[[Judged], np.ndarray]) -> Iterator[tuple[Judged, bytes]]:
         """Judged blocks in the file's order, in PostgreSQL's binary form; the next are made while one is written."""
 
-        def encode(chunk: Chunk) -> tuple[Judged, bytes, int]:
-            duck = self.judge.duck()
-            judged = self.judge.judge(chunk)
-            rows = judged.rows.append_column(extra, pa.array(values(judged)))
-            return judged, postgres.binary(duck, rows), postgres.checksum(duck, judged.rows, self.columns)
+        def encode(block: Block) -> tuple[Judged, bytes]:
+            judged = self.judge.judge(block.parse())
+            rows = judged.rows.append_column(extra, integers(values(judged)))
+            return judged, postgres.binary(self.judge.duck(), rows)
 
-        waiting: deque[Future[tuple[Judged, bytes, int]]] = deque()
+        waiting: deque[Future[tuple[Judged, bytes]]] = deque()
         with ThreadPoolExecutor(WORKERS) as pool:
-            for chunk in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
-                waiting.append(pool.submit(encode, chunk))
+            for block in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
+                waiting.append(pool.submit(encode, block))
                 if len(waiting) > WORKERS:
                     yield waiting.popleft().result()
             while waiting:
@@ -225,7 +223,8 @@ class FileLoad:
         rows = self.ledger.writer.query("select line, rule, first_line from duplicates order by line")
         rules = {line: (rule, DUPLICATE[rule].format(first)) for line, rule, first in rows}
         source = self.judge.contract.source_of("launch_id")
-        for chunk in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
+        for block in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
+            chunk = block.parse()
             hits = [row for row, line in enumerate(chunk.lines.tolist()) if line in rules]
             self.refuse([chunk.refuse(row, source, *rules[int(chunk.lines[row])]) for row in hits], of="duplicates")
         self.connection.execute("delete from incoming using duplicates where incoming.line = duplicates.line")

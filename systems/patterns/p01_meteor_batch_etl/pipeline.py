@@ -37,16 +37,20 @@ def main(run: Run) -> None:
         if not new:
             run.note(nothing_new=True)
             return
+        judge = Judge(run)
         with writer.transaction() as load_id:
-            loaded = [load(run, ledger, load_id, each) for each in new]
+            loaded = [load(run, ledger, load_id, each, judge) for each in new]
         run.note(files=loaded, **ledger.target(), written=written(writer, loaded))
-    run.note(
-        lineage_inputs=[{"namespace": "file", "name": each["name"]} for each in loaded],
-        lineage_outputs=[
-            {"namespace": "postgres", "name": TABLES[0], "rows": sum(each["kept"] for each in loaded)},
-            {"namespace": "postgres", "name": TABLES[1], "rows": sum(each["rejected"] for each in loaded)},
-        ],
-    )
+        paths_of = {each.name: str(each.path.absolute()) for each in new}
+        run.note(
+            lineage_inputs=[
+                {"namespace": "file", "name": paths_of[each["name"]], "rows": each["read"]} for each in loaded
+            ],
+            lineage_outputs=[
+                writer.dataset(TABLES[0], rows=sum(each["kept"] for each in loaded)),
+                writer.dataset(TABLES[1], rows=sum(each["rejected"] for each in loaded)),
+            ],
+        )
 
 
 def written(writer: Writer, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,9 +67,8 @@ def written(writer: Writer, loaded: list[dict[str, Any]]) -> list[dict[str, Any]
     return marks
 
 
-def load(run: Run, ledger: FileLedger, load_id: int, delivered: Delivered) -> dict[str, Any]:
+def load(run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge: Judge) -> dict[str, Any]:
     """Load one file: read, clean, check, write; gives what became of its rows."""
-    judge = Judge(run)
     with run.step(f"load {delivered.name}") as step:
         loading = FileLoad(run, ledger, load_id, delivered, judge)
         counted = loading.load()

@@ -9,12 +9,16 @@ where target.file_id in (select file_id from p01_meteor.files where file_name = 
   and not exists (select from incoming where incoming.launch_id = target.launch_id);
 
 -- name: updated
--- the last delivery of a launch holds; but an earlier day that comes late does not overrule a later day
+-- the last delivery of a launch holds, and owns it from then on, also where it says the same as another file before it;
+-- but an earlier day that comes late does not overrule a later day
 update p01_meteor.launches as target
 set ({columns}, file_id) = ({incoming_columns}, %(file_id)s)
 from incoming
 where incoming.launch_id = target.launch_id
-  and ({target_columns}) is distinct from ({incoming_columns})
+  and (
+      ({target_columns}) is distinct from ({incoming_columns})
+      or target.file_id not in (select file_id from p01_meteor.files where file_name = %(file_name)s and day = %(day)s)
+  )
   and not exists (
       select from p01_meteor.files as owner
       where owner.file_id = target.file_id and owner.day > %(day)s

@@ -283,6 +283,5 @@ def target_after(files: Sequence[tuple[str, bytes]]) -> dict[str, Row]:
         for key in gone:
             del target[key]
         for key, row in fresh.items():
-            if key not in target or canonical(target[key][0]) != canonical(row):
-                target[key] = (row, name)
+            target[key] = (row, name)
     return {key: row for key, (row, _) in target.items()}

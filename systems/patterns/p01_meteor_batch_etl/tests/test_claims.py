@@ -106,6 +106,27 @@ def test_restated_file_is_a_difference(meteor: Any, target: Target, deliver: Any
     assert len(target.rejects()) == 1
 
 
+def test_a_launch_belongs_to_the_file_that_delivered_it_last(
+    meteor: Any, target: Target, deliver: Any, sample: bytes
+) -> None:
+    """Three files that overlap, restated in turn: a launch goes only when the file that brought it last drops it."""
+    records = sample.splitlines()[1:31]
+    contents = [
+        ("a.csv", records[:20]),
+        ("b.csv", records[10:30]),  # says the same of ten of them
+        ("a.csv", records[:5]),  # drops those ten, and five of its own
+        ("c.csv", [records[12].replace(b",S,", b",F,"), *records[:3]]),
+        ("b.csv", records[15:30]),
+    ]
+    loaded = []
+    for name, part in contents:
+        content = b"\n".join([HEADER, *part]) + b"\n"
+        loaded.append((name, content))
+        meteor("--data", f"launches={deliver(name, content)}")
+        same_as_oracle(target, *loaded)
+    assert len(target.rows()) == 5 + 15 + 1
+
+
 def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sample: bytes) -> None:
     verdict = oracle.judge(sample, "launch_log.csv")
     lines = sample.splitlines()
