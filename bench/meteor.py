@@ -158,7 +158,8 @@ def restated(path: Path, to: Path, every: int) -> None:
     with path.open("rb") as source, to.open("wb") as out:
         out.write(next(source))
         for number, line in enumerate(source):
-            out.write(line.rstrip(b"\n") + b"*\n" if number % every == 0 and not line.endswith(b'"\n') else line)
+            end = b'"\n' if line.endswith(b'"\n') else b"\n"
+            out.write(line.removesuffix(end) + b"*" + end if number % every == 0 else line)
 
 
 def ddl() -> str:

@@ -75,6 +75,11 @@ class Chunk:
         """Records of this stretch, well-formed or not."""
         return len(self.lines) + len(self.refused)
 
+    def head(self, rows: int) -> Chunk:
+        """The first rows of the right shape."""
+        lines, starts, ends = self.lines[:rows], self.starts[:rows], self.ends[:rows]
+        return Chunk(self.table.slice(0, rows), lines, starts, ends, self.block, self.base, [], 0)
+
     def refuse(self, row: int, column: str | None, rule: str, message: str) -> Refused:
         """The refusal of one row of the table, with its text as it stood in the file."""
         start, end = int(self.starts[row]), int(self.ends[row])

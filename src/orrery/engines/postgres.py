@@ -174,6 +174,7 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
     import duckdb
 
     duck = converter()
+    duck.execute(f"set threads = {os.cpu_count() or 1}")
     info = " ".join(f"{key}='{_escaped(text)}'" for key, text in keywords(binding).items())
     password = binding.password()
     if password:

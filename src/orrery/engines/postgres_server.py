@@ -63,12 +63,12 @@ class Server:
 
 def _settings() -> dict[str, str]:
     """Ours, for one machine; fsync stays on, because what is committed is promised to stay."""
-    shared = min(256, max(16, psutil.virtual_memory().total // (16 << 20)))
+    sixteenth = max(16, psutil.virtual_memory().total // (16 << 20))  # of the machine's memory, in MB
     return {
         "listen_addresses": "'127.0.0.1'",
         "unix_socket_directories": "''",
-        "shared_buffers": f"{shared}MB",
-        "maintenance_work_mem": f"{shared}MB",
+        "shared_buffers": f"{min(1024, sixteenth)}MB",
+        "maintenance_work_mem": f"{min(256, sixteenth)}MB",
         "max_wal_size": "2GB",
         "wal_compression": "off",  # this build has pglz alone, which makes building an index half as slow again
         "wal_level": "logical",  # change data capture reads this server too

@@ -1,35 +1,31 @@
-"""How a file's launches come into PostgreSQL.
+"""The three ways a file's launches come into PostgreSQL, each inside the run's transaction.
 
-A file with new keys goes straight into the target; into an empty one before its primary key is built, which is
-faster and finds the same duplicates. A file that restates keys waits in a temporary table, and only what differs
-is written. Which of the two it is shows at the first key that is there already: the savepoint is taken back, and
-the file is read again for the merge.
+straight    new keys go into the target itself; into an empty one before its primary key is built, which is faster
+            and finds the same duplicates
+merge       a file that restates some keys waits in a temporary table, and only what differs is written
+replace     a file that rewrites most of a large table goes straight in beside the old rows, and what is old goes
+
+Which of them it is shows at the first key that is there already, and in a sample of the file. Where a way turns out
+not to be one (a duplicate, a reader that holds the table), its savepoint is taken back, and the file is merged.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import psycopg
 
-from orrery import files
-from orrery.delimited import Block, Refused
 from orrery.effects import Writer
-from orrery.engines import postgres
-from orrery.errors import IntegrityBroken
 from orrery.files import Delivered
 from orrery.run import Run
 
-from .judging import Judge, Judged, integers
+from .copying import REJECTED, FileCopy
+from .judging import Judge
 
-TARGET, REJECTED, FILES = "p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files"
-WORKERS = 2  # threads that judge; the one that writes waits for PostgreSQL most of the time
-KEY_LATER_FROM = 4 << 20  # bytes of a file; below that building the key later gains nothing
+TARGET, FILES = "p01_meteor.launches", "p01_meteor.files"
+LARGE = 4 << 20  # bytes of a file; below that nothing is gained by building the key later
+SAMPLE = 500  # rows
+OWN = f"(select file_id from {FILES} where file_name = %(file_name)s and day = %(day)s)"  # earlier contents of the file
 DUPLICATE = {
     "duplicate_row": "the same launch as line {}, in every column",
     "key_conflict": "another row has this designator and says something else",
@@ -62,6 +58,10 @@ class FileLedger:
                 known.append({"name": each.name, "loaded_as": first})
         return new, known
 
+    def next_file_id(self) -> int:
+        """The number that the next file gets."""
+        return int(self.writer.query(f"select coalesce(max(file_id), 0) + 1 from {FILES}")[0][0])
+
     def target(self) -> dict[str, Any]:
         """What is in the target now."""
         count = self.writer.query(f"select count(*) from {TARGET}")[0][0]
@@ -69,168 +69,174 @@ class FileLedger:
         return {"target": {"table": TARGET, "rows": count, "rejected_rows": refused}}
 
 
-class FileLoad:
-    """One file on its way into the target, inside the run's transaction."""
+class FileLoad(FileCopy):
+    """One file on its way into the target."""
 
     def __init__(self, run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge: Judge) -> None:
-        self.run, self.ledger, self.load_id, self.delivered, self.judge = run, ledger, load_id, delivered, judge
-        self.connection = ledger.writer.connection
-        self.columns = [name for name in judge.contract.column_names if name != "file_id"]
-        self.is_restated = delivered.name in ledger.by_name
-        last = ledger.writer.query(f"select coalesce(max(file_id), 0) + 1 from {FILES}")
-        self.file_id = int(last[0][0])
-        self.counts: dict[str, int] = {}
-        self.checksum: int | None = 0
-        self.warnings: Counter[str] = Counter()
+        super().__init__(run, ledger.writer, delivered, judge, ledger.next_file_id())
+        self.load_id, self.is_restated = load_id, delivered.name in ledger.by_name
+        self.names = {"file_name": delivered.name, "day": ledger.day, "file_id": self.file_id}
+        # how SQL speaks of the columns of a launch
+        self.shown = {"columns": ", ".join(self.columns), "own": OWN} | {
+            f"{table}_columns": ", ".join(f"{table}.{name}" for name in self.columns)
+            for table in ("target", "incoming", "old", "new")
+        }
 
     def load(self) -> dict[str, Any]:
         """Bring the file in; gives the counts of its rows."""
         if self.is_restated or not self.straight():
-            self.merge()
-        names = {"file_name": self.delivered.name, "day": self.ledger.day}
+            if not (self.rewrites_most() and self.replace()):
+                self.merge()
+            self.connection.execute(f"delete from {REJECTED} where file_id in {OWN}", self.names)
+        kept = self.kept()
         self.connection.execute(
             f"update {FILES} set is_current = false where file_name = %(file_name)s and day = %(day)s and is_current",
-            names,
+            self.names,
         )
-        kept = self.counts["read"] - self.counts["rejected"] - self.counts["filtered"]
-        values = (self.file_id, self.load_id, *names.values(), self.delivered.sha256, True)
+        values = (self.file_id, self.load_id, self.names["file_name"], self.names["day"], self.delivered.sha256, True)
         self.connection.execute(
             f"insert into {FILES} values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (*values, self.counts["read"], kept, self.counts["rejected"], self.counts["filtered"]),
         )
         return {**self.counts, "kept": kept, "warnings": dict(self.warnings), "checksum": self.checksum}
 
+    def kept(self) -> int:
+        """Rows that were neither refused nor of another day."""
+        return self.counts["read"] - self.counts["rejected"] - self.counts["filtered"]
+
+    # --- straight ---------------------------------------------------------------------------------------------
+
     def straight(self) -> bool:
         """Into the target itself; False where a key of the file is there already, or twice in the file."""
-        is_empty = not self.ledger.writer.query(f"select 1 from {TARGET} limit 1")
-        key = self.key_to_build_later() if is_empty and self.delivered.size >= KEY_LATER_FROM else None
+        is_empty = not self.writer.query(f"select 1 from {TARGET} limit 1")
         try:
             with self.connection.transaction():
-                if key:
-                    self.connection.execute(f"alter table {TARGET} drop constraint {key}")
-                self.take(TARGET, "file_id", lambda judged: np.full(len(judged.lines), self.file_id))
-                if key:
-                    columns = ", ".join(self.judge.contract.key)
-                    self.connection.execute(f"alter table {TARGET} add constraint {key} primary key ({columns})")
+                key = self.set_key_aside() if is_empty and self.delivered.size >= LARGE else None
+                self.take(TARGET, "file_id")
+                self.build_key(key)
         except psycopg.errors.UniqueViolation:
             return False
-        kept = self.counts["read"] - self.counts["rejected"] - self.counts["filtered"]
-        self.counts |= {"inserted": kept, "updated": 0, "deleted": 0}
+        self.counts |= {"inserted": self.kept(), "updated": 0, "deleted": 0}
         return True
 
-    def key_to_build_later(self) -> str | None:
-        """The name of the primary key, unless foreign keys of other tables lean on it."""
-        rows = self.ledger.writer.query(
-            "select quote_ident(conname) from pg_constraint where conrelid = %(table)s::regclass and contype = 'p'"
-            " and not exists (select from pg_constraint where confrelid = %(table)s::regclass)",
+    def set_key_aside(self) -> str | None:
+        """Drop the primary key for the time of the load and give its name; None where that cannot be.
+
+        It is locked until the transaction ends: readers wait, and a reader who is at it already is not waited for long.
+        """
+        found = self.writer.query(
+            "select quote_ident(conname) from pg_constraint where conrelid = %(table)s::regclass and contype = 'p'",
             {"table": TARGET},
         )
-        return rows[0][0] if rows else None
+        if not found:
+            return None
+        try:
+            with self.connection.transaction():
+                self.connection.execute("set local lock_timeout = '2s'")
+                self.connection.execute(f"alter table {TARGET} drop constraint {found[0][0]}")
+                self.connection.execute("set local lock_timeout to default")
+        except (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DependentObjectsStillExist,
+            psycopg.errors.InsufficientPrivilege,
+        ):
+            return None
+        return str(found[0][0])
+
+    def build_key(self, key: str | None) -> None:
+        """Build again what `set_key_aside` dropped."""
+        if key:
+            columns = ", ".join(self.judge.contract.key)
+            self.connection.execute(f"alter table {TARGET} add constraint {key} primary key ({columns})")
+
+    # --- replace ----------------------------------------------------------------------------------------------
+
+    def rewrites_most(self) -> bool:
+        """Whether the file is large, about the table's size, and most of a sample of it would be written anyway."""
+        if self.delivered.size < LARGE:
+            return False
+        block = next(self.blocks(), None)
+        if block is None:
+            return False
+        chunk = block.parse()
+        sample = self.judge.judge(chunk.head(SAMPLE))
+        expected = chunk.read * self.delivered.size / block.cut.consumed  # an archive is taken for smaller than it is
+        [(there,)] = self.writer.query(f"select coalesce(sum(rows_kept), 0) from {FILES} where is_current")
+        if 2 * expected < there:
+            return False
+        with self.connection.transaction(force_rollback=True):
+            self.make_incoming()
+            self.copy("incoming", "line", self.binary(sample, "line"), len(sample.lines))
+            [(same,)] = self.connection.execute(
+                f"select count(*) from incoming join {TARGET} as target using (launch_id) where target.file_id in {OWN}"
+                f" and ({self.shown['target_columns']}) is not distinct from ({self.shown['incoming_columns']})",
+                self.names,
+            ).fetchall()
+        return bool(2 * same < len(sample.lines))
+
+    def replace(self) -> bool:
+        """Into the target beside what is there, then take out what is old; False where that cannot be."""
+        before = self.writer.query(f"select count(*) from {TARGET}")[0][0]
+        try:
+            with self.connection.transaction():
+                key = self.set_key_aside()
+                if key is None:
+                    return False
+                self.take(TARGET, "file_id")
+                self.connection.execute("set local work_mem = '128MB'")
+                self.connection.execute("set local default_statistics_target = 10")
+                self.connection.execute(f"analyze {TARGET} (file_id, launch_id)")
+                self.counts |= {"deleted": 0, "stayed": 0}
+                self.apply("replace.sql", "replaced", "updated")
+                if self.counts.pop("replaced") < before:
+                    self.apply("replace.sql", "deleted", "stayed")
+                self.build_key(key)
+        except psycopg.errors.UniqueViolation:
+            return False
+        stayed = self.counts.pop("stayed")
+        self.counts["inserted"] = self.kept() - self.counts["updated"] - stayed
+        if stayed:
+            self.checksum = None  # of other rows than those that this file brought
+        return True
+
+    # --- merge ------------------------------------------------------------------------------------------------
 
     def merge(self) -> None:
         """Through a temporary table: refuse what contradicts itself, then write only what differs."""
-        columns = ", ".join(self.columns)
-        self.connection.execute(
-            f"create temporary table incoming on commit drop as"
-            f" select {columns}, 0::bigint as line from {TARGET} limit 0"
-        )
-        self.take("incoming", "line", lambda judged: judged.lines)
+        self.make_incoming()
+        self.take("incoming", "line")
         self.checksum = None  # of what the merge writes; not known before it has
         self.connection.execute("set local work_mem = '128MB'")
+        self.connection.execute("set local default_statistics_target = 10")
         self.connection.execute("analyze incoming")
         self.refuse_duplicates()
-        shown = {
-            "columns": columns,
-            "incoming_columns": ", ".join(f"incoming.{name}" for name in self.columns),
-            "target_columns": ", ".join(f"target.{name}" for name in self.columns),
-        }
-        values = {"file_name": self.delivered.name, "day": self.ledger.day, "file_id": self.file_id}
-        for name, statement in self.statements("merge.sql"):
-            self.counts[name] = self.connection.execute(statement.format(**shown), values).rowcount
-        self.connection.execute(
-            f"delete from {REJECTED} where file_id in"
-            f" (select file_id from {FILES} where file_name = %(file_name)s and day = %(day)s)",
-            values,
-        )
+        self.apply("merge.sql")
         self.connection.execute("drop table incoming")
 
-    def take(self, table: str, extra: str, values: Callable[[Judged], np.ndarray]) -> None:
-        """Copy the file's launches into a table, and its refused rows beside the target; every count is checked."""
-        self.counts = {"read": 0, "rejected": 0, "filtered": 0}
-        self.checksum = 0
-        self.warnings.clear()
-        for judged, encoded in self.encoded(extra, values):
-            self.copy(table, [*self.columns, extra], encoded, len(judged.lines))
-            self.refuse(judged.refused)
-            self.counts["read"] += judged.read
-            self.counts["filtered"] += judged.filtered
-            self.checksum += judged.checksum
-            self.warnings.update(judged.warnings)
-
-    def encoded(self, extra: str, values: Callable[[Judged], np.ndarray]) -> Iterator[tuple[Judged, bytes]]:
-        """Judged blocks in the file's order, in PostgreSQL's binary form; the next are made while one is written."""
-
-        def encode(block: Block) -> tuple[Judged, bytes]:
-            judged = self.judge.judge(block.parse())
-            rows = judged.rows.append_column(extra, integers(values(judged)))
-            return judged, postgres.binary(self.judge.duck(), rows)
-
-        waiting: deque[Future[tuple[Judged, bytes]]] = deque()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for block in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
-                waiting.append(pool.submit(encode, block))
-                if len(waiting) > WORKERS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-
-    def told(self, done: int) -> None:
-        """Say how far the reading is."""
-        self.run.reporter.step_progress(
-            f"load {self.delivered.name}", done, self.delivered.size, self.counts.get("read", 0)
+    def make_incoming(self) -> None:
+        """The temporary table for the rows of one file, each with its line."""
+        self.connection.execute(
+            f"create temporary table incoming on commit drop as"
+            f" select {self.shown['columns']}, 0::bigint as line from {TARGET} limit 0"
         )
 
-    def copy(self, table: str, columns: list[str], encoded: bytes, rows: int) -> None:
-        """One COPY; what PostgreSQL says it took must be what was sent."""
-        cursor = self.connection.cursor()
-        with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin (format binary)") as copy:
-            copy.write(encoded)
-        if cursor.rowcount != rows:
-            raise IntegrityBroken(
-                f"PostgreSQL took {cursor.rowcount:,} rows of {rows:,}.",
-                looked=f"copy {table}",
-                found="another number than was sent",
-                fix="nothing was kept; run again, and report it if it stays so",
-            )
-
-    def refuse(self, refused: list[Refused], of: str = "rows") -> None:
-        """Keep refused rows: in the run's file, and beside the target."""
-        self.run.rejects.add(self.delivered.name, refused, of=of)
-        self.counts["rejected"] += len(refused)
-        if refused:
-            names = "file_id, line, file_name, byte_offset, column_name, rule, message, record_text"
-            with self.connection.cursor().copy(f"copy {REJECTED} ({names}) from stdin") as copy:
-                for each in refused:
-                    place = (self.file_id, each.line, self.delivered.name, each.byte_offset)
-                    copy.write_row((*place, each.column, each.rule, each.message, each.text))
+    def apply(self, name: str, *wanted: str) -> None:
+        """The statements of a file in sql/ (all, or those named); how many rows each wrote is the count of its name."""
+        for count, statement in self.statements(name):
+            if count in wanted or not wanted:
+                self.counts[count] = self.connection.execute(statement.format(**self.shown), self.names).rowcount
 
     def refuse_duplicates(self) -> None:
         """Refuse the rows of this file that share a key; their text is read from the file again."""
         [(_, statement)] = self.statements("duplicates.sql")
-        found = self.connection.execute(statement.format(columns=", ".join(self.columns))).rowcount
+        found = self.connection.execute(statement.format(**self.shown)).rowcount
         if not found:
             return
-        rows = self.ledger.writer.query("select line, rule, first_line from duplicates order by line")
+        rows = self.writer.query("select line, rule, first_line from duplicates order by line")
         rules = {line: (rule, DUPLICATE[rule].format(first)) for line, rule, first in rows}
         source = self.judge.contract.source_of("launch_id")
-        for block in self.judge.records(files.blocks(self.delivered, self.told), self.delivered.name):
+        for block in self.blocks():
             chunk = block.parse()
             hits = [row for row, line in enumerate(chunk.lines.tolist()) if line in rules]
             self.refuse([chunk.refuse(row, source, *rules[int(chunk.lines[row])]) for row in hits], of="duplicates")
         self.connection.execute("delete from incoming using duplicates where incoming.line = duplicates.line")
-
-    def statements(self, name: str) -> list[tuple[str, str]]:
-        """The statements of a file in sql/, each with the name that stands before it."""
-        text = (self.run.folder / "sql" / name).read_text(encoding="utf-8")
-        parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-        return list(zip(parts[1::2], parts[2::2], strict=True)) or [("all", text)]

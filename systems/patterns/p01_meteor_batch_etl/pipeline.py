@@ -55,13 +55,13 @@ def main(run: Run) -> None:
 
 def written(writer: Writer, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What this run wrote and how it can be recognised later: `orrery check` reads the same rows again."""
-    one_went_straight = len(loaded) == 1 and loaded[0]["checksum"] is not None
+    all_is_known = len(loaded) == 1 and loaded[0]["checksum"] is not None
     checksums = {each["file_id"]: each.pop("checksum") for each in loaded}
     marks = []
     for file_id, checksum in checksums.items():
         mark = {"table": TABLES[0], "column": "file_id", "value": file_id}
-        if one_went_straight:
-            marks.append({**mark, "rows": loaded[0]["inserted"], "checksum": str(checksum)})
+        if all_is_known:
+            marks.append({**mark, "rows": loaded[0]["kept"], "checksum": str(checksum)})
         else:
             marks.append({**mark, **postgres.checksum_of(writer.binding, **mark)})
     return marks

@@ -5,7 +5,7 @@
 -- name: deleted
 -- rows that an earlier content of this file brought, that nobody has changed since, and that it does not have any more
 delete from p01_meteor.launches as target
-where target.file_id in (select file_id from p01_meteor.files where file_name = %(file_name)s and day = %(day)s)
+where target.file_id in {own}
   and not exists (select from incoming where incoming.launch_id = target.launch_id);
 
 -- name: updated
@@ -17,7 +17,7 @@ from incoming
 where incoming.launch_id = target.launch_id
   and (
       ({target_columns}) is distinct from ({incoming_columns})
-      or target.file_id not in (select file_id from p01_meteor.files where file_name = %(file_name)s and day = %(day)s)
+      or target.file_id not in {own}
   )
   and not exists (
       select from p01_meteor.files as owner

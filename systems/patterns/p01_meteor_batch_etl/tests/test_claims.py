@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import oracle
 import pyarrow.parquet as pq
 import pytest
 
+from orrery import catalogue
 from orrery.testing import Target
 
 HEADER = b"Launch,Launch_Date,COSPAR,PL_Name,Orig_PL_Name,SATCAT,LV_Type,LV_SN,Site,Suc,Ref"
@@ -85,6 +87,14 @@ def test_rerun_changes_nothing(meteor: Any, target: Target, deliver: Any, sample
     assert target.state() == before
 
 
+@pytest.fixture
+def every_file_is_large(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that small files are loaded in the ways of large ones: the key built later, most rows replaced."""
+    catalogue.entry(target.system)
+    loading = sys.modules[f"orrery_systems_{target.system.folder.name}.loading"]
+    monkeypatch.setattr(loading, "LARGE", 0)
+
+
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])
 def test_restated_file_is_a_difference(meteor: Any, target: Target, deliver: Any, sample: bytes, engine: str) -> None:
     records = sample.splitlines()[1:401]
@@ -104,6 +114,58 @@ def test_restated_file_is_a_difference(meteor: Any, target: Target, deliver: Any
     assert len(untouched) == 400 - len(gone) - really_changed
     assert all(after[key]["xmin"] == before[key]["xmin"] for key in untouched)
     assert len(target.rejects()) == 1
+
+
+@pytest.mark.usefixtures("every_file_is_large")
+@pytest.mark.parametrize(
+    ("stay", "change", "new", "repeated"),
+    [(0, 300, 0, 0), (100, 250, 50, 0), (0, 200, 200, 0), (100, 200, 30, 3), (300, 20, 10, 0)],
+    ids=["all change", "most change", "half is new", "with duplicates", "few change"],
+)
+def test_a_rewritten_table_is_the_same_difference(
+    stay: int, change: int, new: int, repeated: int, meteor: Any, target: Target, deliver: Any, sample: bytes
+) -> None:
+    """Whatever share of a large file changes, and whichever way it goes in for that."""
+    records = [record + b"!" for record in sample.splitlines()[1:] if not record.endswith(b'"')]
+    other, first = records[:40], records[40:460]
+    second = [*(record + b"*" for record in first[:change]), *first[change : change + stay], *records[500 : 500 + new]]
+    second += second[:repeated]
+    files = [("other.csv", other), ("a.csv", [*first, other[0]]), ("a.csv", [*second, other[1]])]
+    contents = [(name, b"\n".join([HEADER, *part]) + b"\n") for name, part in files]
+    for name, content in contents:
+        before = {row["launch_id"]: row for row in target.query("select xmin::text, * from p01_meteor.launches")}
+        summary = meteor("--data", f"launches={deliver(name, content)}")
+    same_as_oracle(target, *contents)
+    counts = {name: summary["files"][0][name] for name in ("inserted", "updated", "deleted")}
+    gone = len(first) - change - stay + 1  # with the one that came from the other file and is not repeated
+    assert counts == {"inserted": new, "updated": change + 1, "deleted": gone}
+    after = {row["launch_id"]: row for row in target.query("select xmin::text, * from p01_meteor.launches")}
+    untouched = [key for key in after if key in before and after[key]["xmin"] == before[key]["xmin"]]
+    assert len(untouched) == stay + len(other) - 2
+    keys = target.query("select conname from pg_constraint where conrelid = 'p01_meteor.launches'::regclass")
+    assert "launches_pkey" in {row["conname"] for row in keys}
+
+
+@pytest.mark.usefixtures("every_file_is_large")
+def test_a_reader_or_a_view_on_the_table_only_makes_the_load_slower(
+    meteor: Any, target: Target, deliver: Any, sample: bytes
+) -> None:
+    """The key cannot be set aside then; the rows come in all the same."""
+    records = [record for record in sample.splitlines()[1:401] if not record.endswith(b'"')]
+    first, second = (b"\n".join([HEADER, *(r + mark for r in records)]) + b"\n" for mark in (b"", b"*"))
+    meteor("--data", f"launches={deliver('a.csv', first)}")
+    reader = Target(target.home, target.system)
+    with reader.connection.transaction():
+        assert len(reader.rows()) == len(records)
+        summary = meteor("--data", f"launches={deliver('a.csv', second)}")
+    reader.connection.close()
+    assert summary["files"][0]["updated"] == len(records)
+    same_as_oracle(target, ("a.csv", first), ("a.csv", second))
+    target.connection.execute(
+        "create view p01_meteor.leaning as select launch_id, site from p01_meteor.launches group by launch_id"
+    )
+    meteor("--data", f"launches={deliver('a.csv', first)}")
+    same_as_oracle(target, ("a.csv", first))
 
 
 def test_a_launch_belongs_to_the_file_that_delivered_it_last(

@@ -1,0 +1,34 @@
+-- A delivery that rewrites most of the table: its rows are in the target already, beside those of earlier deliveries.
+-- What they replace goes, and so do those that say nothing new: a row that stays the same keeps its tuple.
+-- Each statement is run on its own; the name before it says which count it gives.
+
+-- name: replaced
+-- where the rows are that go because the delivery says something else of them (a query of its own, because PostgreSQL
+-- reads with several processes, and never deletes with them). The last delivery of a launch holds, and owns it from
+-- then on; but an earlier day that comes late does not overrule a later day
+create temporary table replaced on commit drop as
+select old.ctid as place
+from p01_meteor.launches as old
+join p01_meteor.launches as new using (launch_id)
+where new.file_id = %(file_id)s
+  and old.file_id <> %(file_id)s
+  and (({old_columns}) is distinct from ({new_columns}) or old.file_id not in {own})
+  and not exists (select from p01_meteor.files as owner where owner.file_id = old.file_id and owner.day > %(day)s);
+
+-- name: updated
+delete from p01_meteor.launches where ctid = any (array(select place from replaced));
+
+-- name: deleted
+-- rows that an earlier content of this file brought, that nobody has changed since, and that it does not have any more
+delete from p01_meteor.launches as old
+where old.file_id in {own}
+  and not exists (
+      select from p01_meteor.launches as new where new.file_id = %(file_id)s and new.launch_id = old.launch_id
+  );
+
+-- name: stayed
+delete from p01_meteor.launches as new
+using p01_meteor.launches as old
+where new.file_id = %(file_id)s
+  and old.file_id <> %(file_id)s
+  and old.launch_id = new.launch_id;
