@@ -51,9 +51,10 @@ lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) pyproject.toml --extra postgres requirements/test.in -o requirements/test.lock
 	@$(LOCK) pyproject.toml --extra postgres requirements/test.in requirements/bench.in -o requirements/bench.lock
 
-readme: ## run the claims' tests and write the tables of README.md
+readme: ## run the claims' tests and write the tables and outputs of the READMEs
 	@sh tools/bootstrap.sh test
 	@$(PY) tools/readme_output.py
+	@$(PY) tools/readme_bench.py
 	@$(PY) tools/readme_tables.py
 
 down: ## stop every server that was started here

@@ -28,7 +28,16 @@ from orrery.engines.postgres_server import Server
 ROOT = Path(__file__).resolve().parent.parent
 METEOR = catalogue.find("p01_meteor")
 TABLE = "p01_meteor.launches"
-WAYS = ("limit", "duckdb", "pandas", "restate", "restate_all", "dlt", "to_sql")
+WAYS = {
+    "limit": "COPY of a clean file (the limit)",
+    "duckdb": "Meteor, `engine=duckdb`",
+    "pandas": "Meteor, `engine=pandas`",
+    "restate": "Meteor, a restated file: every tenth row differs",
+    "restate_all": "Meteor, a restated file: every row differs",
+    "dlt": "dlt, Arrow backend, rows cleaned before",
+    "to_sql": "pandas `to_sql`, rows cleaned before",
+    "to_sql_psycopg3": "pandas `to_sql` on psycopg 3, rows cleaned before",
+}
 
 
 def main() -> None:
@@ -53,6 +62,7 @@ def main() -> None:
         "host": {"cpus": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine()},
         "ways": {
             way: {
+                "what": WAYS[way],
                 "seconds": sorted(found["seconds"]),
                 "median": round(statistics.median(found["seconds"]), 2),
                 "ratio": round(statistics.median(found["seconds"]) / limit, 2) if limit else None,
@@ -98,6 +108,7 @@ def measure(folder: Path, home: Path, server: Server, rows: int, runs: int, ways
         "restate_all": [*command, "--data", f"launches={folder / 'in' / 'launches.csv'}", "--set", "engine=duckdb"],
         "dlt": [*peers, "dlt", dsn, str(dirty)],
         "to_sql": [*peers, "to_sql", dsn, str(dirty)],
+        "to_sql_psycopg3": [*peers, "to_sql_psycopg3", dsn, str(dirty)],
     }
     (folder / "in").mkdir()
     measured: dict[str, dict[str, list[float]]] = {way: {"seconds": [], "peak_mb": []} for way in ways}
@@ -114,7 +125,7 @@ def measure(folder: Path, home: Path, server: Server, rows: int, runs: int, ways
 def prepare(server: Server, folder: Path, way: str, environment: dict, command: list[str]) -> None:
     """Give a way the target it starts from: empty, or holding the file as it was before it was restated."""
     psql(server, "drop schema if exists p01_meteor cascade; drop schema if exists bench cascade")
-    if way in ("limit", "dlt", "to_sql"):
+    if way in ("limit", "dlt", "to_sql", "to_sql_psycopg3"):
         psql(server, "create schema if not exists bench; " + ddl())
     if way.startswith("restate"):
         target = folder / "in" / "launches.csv"

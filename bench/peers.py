@@ -51,8 +51,8 @@ def dlt(dsn: str, path: Path) -> None:
     pipeline.drop()
 
 
-def to_sql(dsn: str, path: Path) -> None:
-    """pandas' own to_sql, as most scripts use it."""
+def to_sql(dsn: str, path: Path, driver: str = "psycopg2") -> None:
+    """pandas' own to_sql, as most scripts use it: SQLAlchemy's default driver, one INSERT a row."""
     import os
 
     import pandas as pd
@@ -61,9 +61,14 @@ def to_sql(dsn: str, path: Path) -> None:
 
     at = conninfo_to_dict(dsn)
     password = Path(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
-    url = sqlalchemy.URL.create("postgresql+psycopg", at["user"], password, at["host"], int(at["port"]), at["dbname"])
+    url = sqlalchemy.URL.create(f"postgresql+{driver}", at["user"], password, at["host"], int(at["port"]), at["dbname"])
     frame = pd.concat([each.to_pandas(types_mapper=pd.ArrowDtype) for each in cleaned("duckdb", path)])
     frame.to_sql("launches", sqlalchemy.create_engine(url), schema="bench", if_exists="append", index=False)
+
+
+def to_sql_psycopg3(dsn: str, path: Path) -> None:
+    """The same with the newer driver, which sends the INSERTs without waiting for each."""
+    to_sql(dsn, path, "psycopg")
 
 
 def cleaned(engine: str, path: Path) -> Iterator[pa.Table]:
@@ -85,4 +90,5 @@ def cleaned(engine: str, path: Path) -> Iterator[pa.Table]:
 
 
 if __name__ == "__main__":
-    {"limit": limit, "dlt": dlt, "to_sql": to_sql}[sys.argv[1]](sys.argv[2], Path(sys.argv[3]))
+    WAYS = {"limit": limit, "dlt": dlt, "to_sql": to_sql, "to_sql_psycopg3": to_sql_psycopg3}
+    WAYS[sys.argv[1]](sys.argv[2], Path(sys.argv[3]))

@@ -41,6 +41,24 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_figures_are_those_that_were_measured() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "readme_bench.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_readme_says_how_many_tests_there_are(readme: str, request: pytest.FixtureRequest) -> None:
+    """Of the whole suite: a run of a part of it knows no better."""
+    said = re.search(r"=+ ([0-9]+) passed in", readme)
+    assert said is not None
+    config = request.config
+    is_whole = config.args_source is config.ArgsSource.TESTPATHS and not (
+        config.option.keyword or config.option.markexpr
+    )
+    if is_whole and not config.option.deselect:
+        assert int(said[1]) == request.session.testscollected
+
+
 def test_output_blocks_are_what_the_commands_print() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "readme_output.py"), "--check"],

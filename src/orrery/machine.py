@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import platform
 import resource
@@ -10,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from orrery.errors import OrreryError, OutOfSpace
+
+_M_MMAP_THRESHOLD = -3  # of mallopt(3)
 
 
 def as_orrery_error(error: BaseException) -> OrreryError | None:
@@ -53,6 +56,16 @@ def _installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+def give_large_blocks_back() -> None:
+    """Have glibc return every freed block from 1 MiB on to the system at once.
+
+    By itself it learns to keep them, in pieces that fit the next block less and less: a long load then grows by half.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def reset_peak_memory() -> None:

@@ -234,6 +234,7 @@ def start(request: Request, reporter: Reporter) -> dict[str, Any]:
     """
     main = catalogue.entry(request.system)
     request.home.mkdir(parents=True, exist_ok=True)
+    machine.give_large_blocks_back()
     with _one_at_a_time(request), _Opened(request, reporter) as run:
         run.move("RUNNING")
         with run.told_after_the_commit():

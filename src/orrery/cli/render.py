@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from orrery.errors import OrreryError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+SHOWN = 10  # files whose result is printed one by one
 _OUR_COMMAND = re.compile(r"(?<![\w/.-])orrery (?=[a-z])")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -170,20 +172,32 @@ class Lines(Quiet):
             self._bar = self._task = None
 
 
+def _file_result(name: str, counts: Mapping[str, Any]) -> None:
+    rows = f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['rejected']:,} refused"
+    out(f"{name}: {rows}" + (f" + {counts['filtered']:,} of other days" if counts["filtered"] else ""))
+    out("  " + ", ".join(f"{counts[key]:,} {key}" for key in ("inserted", "updated", "deleted")))
+    for rule, count in counts.get("warnings", {}).items():
+        out(f"  warning: {count:,} rows, {rule.replace(':', ': ')}")
+
+
 def run_result(summary: Mapping[str, Any]) -> None:
     """What a run made, what it refused and why, where it is, and how to look at it."""
     name = summary["system"].split("_")[1]
     target = summary.get("target", {})
-    for each in summary.get("files_known", []):
+    known, files = summary.get("files_known", []), summary.get("files", [])
+    for each in known[:SHOWN]:
         came = "" if each["name"] == each["loaded_as"] else f" (it is {each['loaded_as']} under another name)"
         out(f"{each['name']}: nothing new, this content is loaded already{came}")
-    for each in summary.get("files", []):
-        rows = f"{each['read']:,} rows read = {each['kept']:,} kept + {each['rejected']:,} refused"
-        out(f"{each['name']}: {rows}" + (f" + {each['filtered']:,} of other days" if each["filtered"] else ""))
-        changes = {key: each.get(key, 0) for key in ("inserted", "updated", "deleted")}
-        out("  " + ", ".join(f"{count:,} {key}" for key, count in changes.items()))
-        for rule, count in each.get("warnings", {}).items():
-            out(f"  warning: {count:,} rows, {rule.replace(':', ': ')}")
+    if len(known) > SHOWN:
+        out(f"… {len(known):,} files in all: nothing new")
+    for each in files[:SHOWN]:
+        _file_result(each["name"], each)
+    if len(files) > 1:
+        counted = ("read", "kept", "rejected", "filtered", "inserted", "updated", "deleted")
+        more = "… " if len(files) > SHOWN else ""
+        warnings = sum((Counter(each["warnings"]) for each in files), Counter())
+        total = {key: sum(each[key] for each in files) for key in counted}
+        _file_result(f"{more}{len(files):,} files in all", {**total, "warnings": warnings})
     if summary.get("refused_by_rule"):
         out("refused, by rule:")
         for rule, count in summary["refused_by_rule"].items():

@@ -1,7 +1,7 @@
 """The corpus of bad inputs that can reach a CSV loader: input, outcome, exit code, message (reliability list 3.1–3.10).
 
 Every case begins with an empty target. `accepted` is the number of launches that are loaded, `refused` the lines that
-are not, each with its rule. What of the list cannot reach a CSV loader of launches stands in NOT_REACHED, with the reason.
+are not, each with its rule. What of the list is no case here stands in no_case.py, with the test or the reason.
 """
 
 from __future__ import annotations
@@ -264,28 +264,3 @@ TEXTS = [
     one("K12", "a name of 300 characters", row(2, PL_Name="n" * 300), "too_long"),
 ]
 CASES = [*FILES, *DATES, *TEXTS]
-
-NOT_REACHED = {
-    "C36": "tested with real pipes, devices and sparse files in test_bad_inputs.py",
-    "C46": "the contract's dialect knows no fixed width",
-    "C47": "tested with a file that grows in test_bad_inputs.py",
-    "D05": "the log is in UTC: no hour is missing",
-    "D06": "the log is in UTC: no hour comes twice",
-    "D11": "an Excel serial number is not of the log's form: see D10",
-    "D13": "no zone names are read",
-    "D16": "a launch has no end",
-    "D17": "a launch has no time of change",
-    "D18": "runs are ordered by the ledger's sequence: tests/core/test_ledger.py",
-    "N01": "no column of the log is a number (N01 to N12)",
-    "U08": "names of tables and columns come from the contract, never from the data",
-    "U11": "names of tables and columns come from the contract, never from the data",
-    "U12": "the embedded server compares by code point; no index of text order is relied on",
-    "Q01": "column names come from the contract",
-    "Q03": "no table name comes from the command line",
-    "K03": "see C02; a fall against the usual is the business of p08 Pulsar",
-    "K04": "the same content under another name: test_claims.py, test_rerun_changes_nothing",
-    "K05": "no manifest comes with a delivery",
-    "K06": "another contract's file has other columns: see C29",
-    "K07": "tests/core/test_contracts.py",
-    "K08": "no column holds personal data",
-}

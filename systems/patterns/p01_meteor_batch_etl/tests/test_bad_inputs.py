@@ -12,7 +12,8 @@ from typing import Any
 
 import oracle
 import pytest
-from bad_inputs import CASES, FOUR, NOT_REACHED, Case, lines, row
+from bad_inputs import CASES, FOUR, Case, lines, row
+from no_case import ELSEWHERE, OUT_OF_REACH
 
 from orrery.testing import Result, Target
 
@@ -54,11 +55,16 @@ def test_the_oracle_says_the_same(case: Case) -> None:
         assert [(each.line, each.rule) for each in verdict.refused_rows] == case.refused
 
 
-def test_every_item_of_the_list_is_a_case_or_says_why_not() -> None:
-    wanted = (
-        {f"C{n:02}" for n in range(1, 49)} | {f"D{n:02}" for n in range(1, 19)} | {f"U{n:02}" for n in range(1, 13)}
-    )
-    assert wanted <= {case.id[:3] for case in CASES} | set(NOT_REACHED)
+def test_every_item_of_the_list_is_a_case_or_says_where_it_is() -> None:
+    counts = {"C": 48, "D": 18, "F": 12, "K": 12, "N": 13, "Q": 10, "U": 12}
+    wanted = {f"{letter}{number:02}" for letter, count in counts.items() for number in range(1, count + 1)}
+    cases = {case.id[:3] for case in CASES}
+    assert wanted == cases | set(ELSEWHERE) | set(OUT_OF_REACH)
+    assert cases.isdisjoint(OUT_OF_REACH)
+    root = Path(__file__).parents[4]
+    tests = [*Path(__file__).parent.glob("test_*.py"), *(root / "tests").rglob("test_*.py")]
+    there = "".join(path.read_text(encoding="utf-8") for path in tests)
+    assert [test for test in ELSEWHERE.values() if f"def {test}(" not in there] == []
 
 
 def test_values_are_kept_as_they_came(orrery_run: Orrery, target: Target, deliver: Any) -> None:
@@ -131,6 +137,32 @@ def test_paths(orrery_run: Orrery, target: Target, deliver: Any, tmp_path: Path)
     empty.mkdir()
     assert load(orrery_run, empty).exit_code == 2
     assert len(target.rows()) == 4
+
+
+def test_files_of_one_name(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:
+    """The ledger of files knows a file by its name; names that only look alike are two files."""
+    for folder, content in (("one", FOUR), ("two", lines(row(5)))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_bytes(content)
+    result = load(orrery_run, f"{tmp_path}/*/a.csv")
+    assert result.exit_code == 2
+    assert "Two files are called a.csv" in result.stderr
+    assert not target.rows()
+    (tmp_path / "one" / "caf\u00e9.csv").write_bytes(lines(row(6)))
+    (tmp_path / "one" / "cafe\u0301.csv").write_bytes(lines(row(7)))
+    assert load(orrery_run, tmp_path / "one").exit_code == 0
+    assert len(target.rows()) == 6
+
+
+def test_many_small_files(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{number:04}.csv").write_bytes(lines(row(number), row(number + 300)))
+    result = load(orrery_run, folder)
+    assert result.exit_code == 0, result.stderr
+    assert len(target.rows()) == 600
+    assert "300 files" in result.stdout
 
 
 def test_names_that_are_not_utf8(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Any other server, known by a DSN alone: the same assertions on PostgreSQL 16, which the wheel brings along too."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_claims import HEADER, same_as_oracle
+
+from orrery import catalogue
+from orrery.engines import postgres_server, privileges
+from orrery.testing import Result, Target
+
+
+@pytest.fixture(scope="module")
+def postgres_16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server that Orrery did not start; gives the variables that lead to it."""
+    root = tmp_path_factory.mktemp("other")
+    programs = postgres_server.bin_folder().parents[1] / "pginstall" / "bin"
+    user = privileges.other_user(root)
+    if user:
+        os.chown(root, *user)
+
+    def call(program: str, *arguments: str) -> None:
+        command = [str(programs / program), *arguments]
+        reach = [root, programs / "postgres"]
+        done = privileges.run(command, user, reach, root, postgres_server.ENVIRONMENT)
+        assert done.returncode == 0, done.stdout
+
+    password = secrets.token_urlsafe(24)
+    privileges.write_private(root / "pwfile", password + "\n", user)
+    call("initdb", "-D", "data", "-U", "them", "--auth=scram-sha-256", "--pwfile=pwfile", "-E", "UTF8", "--locale=C")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c timezone=Asia/Kathmandu"
+    call("pg_ctl", "start", "-D", "data", "-l", "log", "-w", "-o", options)
+    try:
+        named = {"PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "them", "PGDATABASE": "postgres"}
+        yield {**named, "PGPASSWORD": password}
+    finally:
+        call("pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
+
+
+def test_meteor_on_a_server_of_another_version(
+    postgres_16: dict[str, str],
+    orrery_run: Callable[[list[str]], Result],
+    deliver: Any,
+    sample: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in postgres_16.items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "state"
+    monkeypatch.setenv("ORRERY_HOME", str(home))
+    there = Target(home, catalogue.find("meteor"), profile="services")
+    assert there.connection.info.server_version // 10_000 == 16
+
+    def run(*arguments: str) -> Any:
+        result = orrery_run(["run", "meteor", "--profile", "services", "--json", *arguments])
+        assert result.exit_code == 0, result.stderr
+        return result.json
+
+    assert run()["fidelity"] == {"warehouse": "postgres: real"}
+    same_as_oracle(there, ("launch_log.csv", sample))
+    before = there.state()
+    assert run()["nothing_new"] is True
+    assert there.state() == before
+    records = sample.splitlines()[1:]
+    restated = b"\n".join([HEADER, *(record.replace(b",S,", b",F,") for record in records[:3000])]) + b"\n"
+    path = deliver("launch_log.csv", restated)
+    run("--data", f"launches={path}")
+    same_as_oracle(there, ("launch_log.csv", sample), ("launch_log.csv", restated))
+    loading = sys.modules[f"orrery_systems_{there.system.folder.name}.loading"]
+    monkeypatch.setattr(loading, "LARGE", 0)
+    path.write_bytes(sample)
+    run("--data", f"launches={path}")
+    same_as_oracle(there, ("launch_log.csv", sample))
+    assert there.broken_invariants() == []
+    assert not (home / "postgres").exists()
+    there.connection.close()
