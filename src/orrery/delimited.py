@@ -147,7 +147,7 @@ class Block:
 
         if not good.any():
             return pa.table({column: pa.array([], pa.string()) for column in self.columns})
-        if good.all() and b"\r" not in self.octets:
+        if good.all() and (not self.cut.has_line_ends_inside or b"\r" not in self.octets):
             clean = self.octets[: self.cut.consumed]
         else:
             spans = zip(self.cut.starts[good], self.cut.ends[good], strict=True)

@@ -160,7 +160,7 @@ def test_the_password_is_in_pgpass_alone_and_nobody_comes_in_without_it(folder: 
                 except psutil.Error:
                     continue
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         server = postgres_server.start(folder / ".orrery")
@@ -270,7 +270,7 @@ def test_after_a_killed_postmaster_the_start_waits_for_its_last_backend(home: Pa
         backend = psutil.Process(connection.info.backend_pid)
         till = "declare till timestamptz := clock_timestamp() + '3 s';"
         busy = f"do $$ {till} begin while clock_timestamp() < till loop null; end loop; end $$"
-        worker = threading.Thread(target=swallow, args=(connection, busy))
+        worker = threading.Thread(target=swallow, args=(connection, busy), daemon=True)
         worker.start()
         time.sleep(0.3)
         os.kill(server.pid, signal.SIGKILL)
@@ -299,7 +299,7 @@ def test_stop_ends_the_backend_that_a_killed_postmaster_left(home: Path) -> None
     server = postgres_server.start(home)
     with connect(server) as connection:
         loop = "do $$ begin loop null; end loop; end $$"
-        worker = threading.Thread(target=swallow, args=(connection, loop))
+        worker = threading.Thread(target=swallow, args=(connection, loop), daemon=True)
         worker.start()
         time.sleep(0.3)
         os.kill(server.pid, signal.SIGKILL)

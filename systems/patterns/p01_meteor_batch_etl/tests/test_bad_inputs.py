@@ -192,7 +192,7 @@ def test_a_reader_sees_all_or_nothing(orrery_run: Orrery, target: Target, delive
             time.sleep(0.005)
         reader.connection.close()
 
-    looking = threading.Thread(target=look)
+    looking = threading.Thread(target=look, daemon=True)
     looking.start()
     result = load(orrery_run, restated)
     is_done.set()
