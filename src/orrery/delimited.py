@@ -198,7 +198,7 @@ def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name
     base, line = base + header_end, 1 + len(LINE_END.findall(buffer[:header_end]))
     while more or rest:
         pieces = [rest]
-        while more and sum(map(len, pieces)) < BLOCK:
+        while more and (len(pieces) == 1 or sum(map(len, pieces)) < BLOCK):  # at least one, or nothing would move on
             following = next(stream, None)
             more = following is not None
             pieces.append(following or b"")
@@ -310,9 +310,8 @@ def _records_with(part: bytes, cut: Cut, buffer: bytes) -> Iterator[tuple[int, b
     """The records that hold some bytes, each once, with its text."""
     import numpy as np
 
-    if part not in buffer:
-        return
-    positions = [found.start() for found in re.finditer(re.escape(part), buffer)]
+    # what is behind the last whole record belongs to the next block
+    positions = [found.start() for found in re.compile(re.escape(part)).finditer(buffer, 0, cut.consumed)]
     for row in np.unique(np.searchsorted(cut.starts, positions, side="right") - 1).tolist():
         yield row, buffer[cut.starts[row] : cut.ends[row]]
 

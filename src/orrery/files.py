@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from orrery.errors import BadInput
 
@@ -161,7 +161,7 @@ def blocks(delivered: Delivered, on_bytes: Callable[[int], None]) -> Iterator[by
         BadInput: another format, a cut or foreign archive, a bomb, or other bytes than were hashed.
     """
     digest, done = hashlib.sha256(), 0
-    with delivered.path.open("rb") as file:
+    with _opened(delivered) as file:
         first = file.read(PIECE)
         for mark, (kind, fix) in _OTHER_FORMATS.items():
             if first.startswith(mark):
@@ -179,6 +179,14 @@ def blocks(delivered: Delivered, on_bytes: Callable[[int], None]) -> Iterator[by
         _refuse(
             delivered, f"byte {done:,}", "it changed while it was read", "deliver it under a temporary name and move it"
         )
+
+
+def _opened(delivered: Delivered) -> BinaryIO:
+    try:
+        return delivered.path.open("rb")
+    except OSError as error:
+        found = f"it changed while it was read: {error.strerror}"
+        _refuse(delivered, "byte 0", found, "deliver it under a temporary name and move it")
 
 
 def _decompressor(first: bytes, delivered: Delivered) -> _Plain | _Packed:

@@ -99,7 +99,11 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
     if at_end and buffer and (not len(stops) or stops[-1] != len(buffer) - 1):
         stops, ends = np.append(stops, len(buffer)), np.append(ends, len(buffer))  # no line end behind the last
     consumed = int(min(stops[-1] + 1, len(buffer))) if len(stops) else 0
-    if quotes is not None and not _quotes_are_regular(octets, quotes, consumed, dialect, at_end=at_end):
+    # one quote in the wrong place turns everything behind it inside out: then no record seems to end
+    seems_endless = not at_end and len(buffer) - consumed > RECORD_LIMIT
+    if quotes is not None and (
+        seems_endless or not _quotes_are_regular(octets, quotes, consumed, dialect, at_end=at_end)
+    ):
         found = _walk(buffer, line, dialect, name, at_end=at_end)
     else:
         starts = np.concatenate(([0], stops[:-1] + 1)) if len(stops) else stops

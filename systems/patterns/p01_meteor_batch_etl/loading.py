@@ -42,20 +42,26 @@ class FileLedger:
             f"select file_name, sha256 from {FILES} where is_current and day = %(day)s", {"day": self.day}
         )
         self.by_name = dict(rows)
-        self.by_content = {sha256: name for name, sha256 in rows}
 
     def split(self, delivered: list[Delivered]) -> tuple[list[Delivered], list[dict[str, str]]]:
-        """New contents to load, and those that are known: the same file again, or one that came under another name."""
+        """New contents to load, and those that are known: the same file again, or a copy of it under a new name.
+
+        A copy is known only while the file that it is a copy of stays as it is: one that is restated by the same
+        delivery (as when logs are rotated) takes its rows along.
+        """
+        restated = {each.name for each in delivered if self.by_name.get(each.name, each.sha256) != each.sha256}
+        holds = {sha256: name for name, sha256 in self.by_name.items() if name not in restated}
         new: list[Delivered] = []
         known = []
         for each in delivered:
-            first = self.by_content.get(each.sha256) or next(
-                (one.name for one in new if one.sha256 == each.sha256), None
-            )
-            if first is None:
-                new.append(each)
+            is_copy = each.sha256 in holds and each.name not in restated
+            if self.by_name.get(each.name) == each.sha256:
+                known.append({"name": each.name, "loaded_as": each.name})
+            elif is_copy:
+                known.append({"name": each.name, "loaded_as": holds[each.sha256]})
             else:
-                known.append({"name": each.name, "loaded_as": first})
+                new.append(each)
+                holds.setdefault(each.sha256, each.name)
         return new, known
 
     def next_file_id(self) -> int:
@@ -189,6 +195,8 @@ class FileLoad(FileCopy):
                 self.counts |= {"deleted": 0, "stayed": 0}
                 self.apply("replace.sql", "replaced", "updated")
                 if self.counts.pop("replaced") < before:
+                    if self.has_duplicates():  # of a row that stays: both would go, and the key would not show it
+                        raise psycopg.errors.UniqueViolation
                     self.apply("replace.sql", "deleted", "stayed")
                 self.build_key(key)
         except psycopg.errors.UniqueViolation:
@@ -198,6 +206,12 @@ class FileLoad(FileCopy):
         if stayed:
             self.checksum = None  # of other rows than those that this file brought
         return True
+
+    def has_duplicates(self) -> bool:
+        """Whether the file, already in the target, has a key twice."""
+        columns = ", ".join(self.judge.contract.key)
+        sql = f"select 1 from {TARGET} where file_id = %(file_id)s group by {columns} having count(*) > 1 limit 1"
+        return bool(self.writer.query(sql, self.names))
 
     # --- merge ------------------------------------------------------------------------------------------------
 

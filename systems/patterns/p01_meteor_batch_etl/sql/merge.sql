@@ -10,7 +10,7 @@ where target.file_id in {own}
 
 -- name: updated
 -- the last delivery of a launch holds, and owns it from then on, also where it says the same as another file before it;
--- but an earlier day that comes late does not overrule a later day
+-- but an earlier day that comes late does not overrule a later day (a run for everything, of day '', always does)
 update p01_meteor.launches as target
 set ({columns}, file_id) = ({incoming_columns}, %(file_id)s)
 from incoming
@@ -21,7 +21,7 @@ where incoming.launch_id = target.launch_id
   )
   and not exists (
       select from p01_meteor.files as owner
-      where owner.file_id = target.file_id and owner.day > %(day)s
+      where owner.file_id = target.file_id and owner.day > %(day)s and %(day)s <> ''
   );
 
 -- name: inserted

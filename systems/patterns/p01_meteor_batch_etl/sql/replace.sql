@@ -5,7 +5,7 @@
 -- name: replaced
 -- where the rows are that go because the delivery says something else of them (a query of its own, because PostgreSQL
 -- reads with several processes, and never deletes with them). The last delivery of a launch holds, and owns it from
--- then on; but an earlier day that comes late does not overrule a later day
+-- then on; but an earlier day that comes late does not overrule a later day (a run for everything always does)
 create temporary table replaced on commit drop as
 select old.ctid as place
 from p01_meteor.launches as old
@@ -13,7 +13,10 @@ join p01_meteor.launches as new using (launch_id)
 where new.file_id = %(file_id)s
   and old.file_id <> %(file_id)s
   and (({old_columns}) is distinct from ({new_columns}) or old.file_id not in {own})
-  and not exists (select from p01_meteor.files as owner where owner.file_id = old.file_id and owner.day > %(day)s);
+  and not exists (
+      select from p01_meteor.files as owner
+      where owner.file_id = old.file_id and owner.day > %(day)s and %(day)s <> ''
+  );
 
 -- name: updated
 delete from p01_meteor.launches where ctid = any (array(select place from replaced));

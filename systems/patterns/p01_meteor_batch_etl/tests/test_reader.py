@@ -79,6 +79,7 @@ def test_any_bytes_are_cut_as_the_oracle_cuts_them(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("orrery.records.BLOCK", block)
     monkeypatch.setattr("orrery.delimited.BLOCK", block)
+    monkeypatch.setattr("orrery.delimited.RECORD_LIMIT", block)  # how much is read for the header
     data = b"a,b,c" + header_end + b"".join(record + end for record, end in lines)
     if ends_open:
         data = data.rstrip(b"\r\n")
