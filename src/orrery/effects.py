@@ -33,6 +33,11 @@ create table if not exists {schema}.loads (
     loaded_at timestamptz not null default now()
 )
 """
+# the target's own name, beside the tokens: which server and database a run wrote to is told by it, not by an address
+_IDENTITY = """
+insert into {schema}.loads (token, run_id)
+select 'target ' || gen_random_uuid(), 'target' where not exists (select from {schema}.loads where run_id = 'target')
+"""
 
 
 @dataclass
@@ -69,7 +74,7 @@ class Writer:
             sql = f"insert into {schema}.loads (token, run_id) values (%(token)s, %(run_id)s) returning load_id"
             [(load_id,)] = self.query(sql, {"token": self.run.token, "run_id": self.run.run_id})
             yield int(load_id)
-            self.run.move("STAGED")
+            self.run.move("STAGED", result=self.run.notes)
             self.run.move("COMMITTING")
         except BaseException as error:
             self._roll_back()
@@ -145,6 +150,7 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
     try:
         with _locked_session(run, binding, run.request.wait_seconds) as connection:
             _prepare(connection, run.system.slug, tables)
+            run.note(target_id=_target_id(connection, run.system.slug))
             _settle(run, connection)
             yield Writer(run, binding, connection, tables)
     except psycopg.Error as error:
@@ -181,6 +187,7 @@ def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, table
         connection.execute("set local client_min_messages = warning")
         connection.execute(f"create schema if not exists {schema}")
         connection.execute(_LOADS.format(schema=schema))
+        connection.execute(_IDENTITY.format(schema=schema))
         for table, contract in tables.items():
             connection.execute(contract.ddl(table))
     for table, contract in tables.items():
@@ -207,10 +214,20 @@ def _has_token(connection: psycopg.Connection[tuple[Any, ...]], schema: str, tok
     return connection.execute(sql, (token,)).fetchone() == (1,)
 
 
+def _target_id(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> str:
+    return str((connection.execute(f"select token from {schema}.loads where run_id = 'target'").fetchone() or ("",))[0])
+
+
 def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """End the runs of this system whose process died, by what the target says: token there or not."""
+    """End the runs of this system whose process died, by what the target says: token there or not.
+
+    Runs that wrote to another target (a profile may have been pointed elsewhere since) wait until that one is asked.
+    """
     for row in run.ledger.runs(run.system.slug):
         if row["run_id"] == run.run_id or row["state"] not in OPEN or row["profile"] != run.request.profile.name:
+            continue
+        if row["result"].get("target_id", run.notes["target_id"]) != run.notes["target_id"]:
+            run.reporter.say(f"run {row['run_id']} wrote to another target, which alone can say how it ended")
             continue
         arrived = _has_token(connection, run.system.slug, row["token"])
         ending = (

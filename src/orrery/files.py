@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from orrery.errors import BadInput
+from orrery.errors import BadInput, Denied
 
 PIECE = 1 << 20  # bytes read at a time
 SIZE_LIMIT = 10 << 30  # bytes of a stored file
@@ -51,8 +51,21 @@ def find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]:
     link that leads out of the folder is refused.
 
     Raises:
-        BadInput: nothing there, not a regular file, two files of one name.
+        BadInput: nothing there, two files of one name. Denied: a folder that this user may not read.
     """
+    try:
+        return _find(given, interval)
+    except OSError as error:
+        kind = Denied if isinstance(error, PermissionError) else BadInput
+        raise kind(
+            "The files cannot be looked for.",
+            looked=str(error.filename or ", ".join(given))[:200],
+            found=error.strerror or str(error),
+            fix="name a file, a folder or a glob in quotes that you may read",
+        ) from error
+
+
+def _find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]:
     found: list[Path] = []
     ignored = 0
     for pattern in given:

@@ -20,7 +20,7 @@ from orrery.errors import BadInput, Denied, ManifestBroken
 FIDELITIES = ("real", "emulator", "stand-in")
 _KEYS = {"engine", "server", "fidelity", "password_env", "password_file", "not_real_because"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSWORD_INSIDE = re.compile(r"(^|\s)password\s*=|://[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
+_PASSWORD_INSIDE = re.compile(r"(^|[\s?&;])(ssl)?password\s*=|://[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -150,23 +150,24 @@ def _binding(role: str, table: object, path: Path, home_folder: Path) -> Binding
             + f"fidelity: {table.get('fidelity')!r}",
             fix=f"keys are {', '.join(sorted(_KEYS))}; fidelity is one of {', '.join(FIDELITIES)}",
         )
-    if _PASSWORD_INSIDE.search(table["server"]):
-        raise ManifestBroken(
-            f"Profile '{path.stem}' holds a password in clear text.",
-            looked=f"{path}, [{role}] server",
-            found="password=… or user:…@ (not shown here)",
-            fix='take it out and name where it is: password_env = "PGPASSWORD" or password_file = "…"',
-        )
 
     def filled(key: str) -> str | None:
         text = table.get(key)
         where = f"{path}, [{role}] {key}"
         return _VARIABLE.sub(lambda found: _variable(found[1], f"'{role}'", where), text) if text else None
 
+    server = filled("server") or ""
+    if _PASSWORD_INSIDE.search(server):  # written there, or in a variable that stands there
+        raise ManifestBroken(
+            f"Profile '{path.stem}' holds a password in clear text.",
+            looked=f"{path}, [{role}] server",
+            found="password=… or user:…@ (not shown here)",
+            fix='take it out and name where it is: password_env = "PGPASSWORD" or password_file = "…"',
+        )
     return Binding(
         role=role,
         engine=table["engine"],
-        server=filled("server") or "",
+        server=server,
         fidelity=table["fidelity"],
         profile=path.stem,
         home=home_folder,

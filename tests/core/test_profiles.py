@@ -28,6 +28,8 @@ def loaded(tmp_path: Path, text: str) -> profiles.Profile:
         (GOOD.replace('"real"', '"nearly"'), "nearly"),
         (GOOD.replace("host=h", "host=h password=hunter2"), "clear text"),
         (GOOD.replace("host=h dbname=d", "postgresql://me:hunter2@h/d"), "clear text"),
+        (GOOD.replace("host=h dbname=d", "postgresql://me@h/d?sslmode=prefer&password=hunter2"), "clear text"),
+        (GOOD.replace("host=h", "host=h sslpassword=hunter2"), "clear text"),
         (GOOD.replace('"postgres"', "5"), "table of texts"),
         ("warehouse = 1", "table of texts"),
         ("[warehouse", "cannot be read"),
@@ -52,6 +54,11 @@ def test_variables_come_from_the_environment_and_must_be_set(tmp_path: Path, mon
         binding.password()
     monkeypatch.setenv("ORRERY_TEST_PASSWORD", "c4n4ry")
     assert binding.password() == "c4n4ry"
+    monkeypatch.setenv("ORRERY_TEST_HOST", "h password=hunter2")
+    with pytest.raises(ManifestBroken, match="clear text") as caught:
+        loaded(tmp_path, text)
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("ORRERY_TEST_HOST", "db.example")
     assert "c4n4ry" not in repr(binding) + postgres.dsn(binding) + str(postgres.environment(binding))
     with pytest.raises(BadInput, match="does not bind"):
         loaded(tmp_path, text).binding("lake", "p01_meteor")

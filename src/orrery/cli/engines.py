@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shlex
 import shutil
 import sys
@@ -13,7 +14,7 @@ from orrery import catalogue, profiles
 from orrery.cli import render
 from orrery.cli.looking import Json
 from orrery.cli.running import ProfileName
-from orrery.errors import BadInput
+from orrery.errors import BadInput, Locked
 
 
 def add_to(app: typer.Typer) -> None:
@@ -104,9 +105,20 @@ def clean(
                 "This removes data and asks first.",
                 looked=str(home),
                 found=", ".join(path.name for path in there),
-                fix="orrery clean --yes",
+                fix=f"orrery clean{' --runs' * runs} --yes",
             )
         typer.confirm(f"Remove {', '.join(path.name for path in there)} from {home}?", abort=True)
+    for lock in sorted((home / "locks").glob("*.lock")):
+        with lock.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Locked(
+                    f"A run of {lock.stem} is under way; it needs what would be removed.",
+                    looked=str(lock),
+                    found="held",
+                    fix="wait for it (`orrery runs` shows it), then run again",
+                ) from None
     if not runs:
         from orrery.engines import postgres_server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 SHOWN = 10  # files whose result is printed one by one
-_OUR_COMMAND = re.compile(r"(?<![\w/.-])orrery (?=[a-z])")
+_OUR_COMMAND = re.compile(r"(?<![\w/.=-])orrery (?=[a-z])")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
@@ -37,8 +38,16 @@ def out(text: str = "") -> None:
 
 
 def note(text: str = "") -> None:
-    """A line for the person who looks on."""
-    print(safe(text), file=sys.stderr)
+    """A line for the person who looks on; when that person has gone, the work goes on without."""
+    try:
+        print(safe(text), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def in_a_line(text: object) -> str:
+    """Text that may hold line ends, a file's name for one, in one line."""
+    return safe(text).replace("\n", "\\n")
 
 
 @lru_cache(maxsize=1)
@@ -61,15 +70,15 @@ def callable_here(text: str) -> str:
 
 def document(value: Any) -> None:
     """One JSON document."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=sys.stdout)
+    print(json.dumps(value, indent=2, default=str), file=sys.stdout)
 
 
 def error(told: OrreryError, *, as_json: bool) -> None:
     """An error in its four parts; as JSON on stdout too where JSON was asked for."""
     if as_json:
         document({**(told.summary or {}), "error": told.parts()})
-    parts = (("looked in", told.looked), ("found", told.found), ("to fix", callable_here(told.fix)))
-    note(f"error {int(told.exit_code)}: {told.asked}")
+    parts = (("looked in", in_a_line(told.looked)), ("found", told.found), ("to fix", callable_here(told.fix)))
+    note(f"error {int(told.exit_code)}: {in_a_line(told.asked)}")
     for name, text in parts:
         note(f"  {name + ':':11} {text}")
 
@@ -141,7 +150,7 @@ class Lines(Quiet):
             self._show_bar(name, done, total)
         elif time.monotonic() - self._last >= 5:
             self._last = time.monotonic()
-            note(f"  {name:28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
+            note(f"  {in_a_line(name):28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
 
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """The step's line."""
@@ -151,14 +160,19 @@ class Lines(Quiet):
         parts += [f"{rows[name]:,} {name}" for name in ("rejected", "deduplicated", "filtered") if rows[name]]
         speed = f"{rows['read'] / step['seconds']:,.0f} rows/s" if step["seconds"] > 0.5 else ""
         cost = f"{step['seconds']:.2f} s  {step['peak_mb']:,.0f} MB"
-        note(f"  {step['name']:28} {'  '.join(parts)}   {cost}  {speed}".rstrip())
+        note(f"  {in_a_line(step['name']):28} {'  '.join(parts)}   {cost}  {speed}".rstrip())
 
     def _show_bar(self, name: str, done: int, total: int) -> None:
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-            columns = (TextColumn("  {task.description:28}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("  {task.description:28}", markup=False),
+                BarColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+            )
             console = Console(stderr=True, no_color=profiles.no_color())
             self._bar = Progress(*columns, console=console, transient=True)
             self._bar.start()
@@ -174,7 +188,7 @@ class Lines(Quiet):
 
 def _file_result(name: str, counts: Mapping[str, Any]) -> None:
     rows = f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['rejected']:,} refused"
-    out(f"{name}: {rows}" + (f" + {counts['filtered']:,} of other days" if counts["filtered"] else ""))
+    out(f"{in_a_line(name)}: {rows}" + (f" + {counts['filtered']:,} of other days" if counts["filtered"] else ""))
     out("  " + ", ".join(f"{counts[key]:,} {key}" for key in ("inserted", "updated", "deleted")))
     for rule, count in counts.get("warnings", {}).items():
         out(f"  warning: {count:,} rows, {rule.replace(':', ': ')}")
@@ -186,8 +200,10 @@ def run_result(summary: Mapping[str, Any]) -> None:
     target = summary.get("target", {})
     known, files = summary.get("files_known", []), summary.get("files", [])
     for each in known[:SHOWN]:
-        came = "" if each["name"] == each["loaded_as"] else f" (it is {each['loaded_as']} under another name)"
-        out(f"{each['name']}: nothing new, this content is loaded already{came}")
+        came = (
+            "" if each["name"] == each["loaded_as"] else f" (it is {in_a_line(each['loaded_as'])} under another name)"
+        )
+        out(f"{in_a_line(each['name'])}: nothing new, this content is loaded already{came}")
     if len(known) > SHOWN:
         out(f"… {len(known):,} files in all: nothing new")
     for each in files[:SHOWN]:

@@ -50,7 +50,7 @@ def keywords(binding: Binding, *, start: bool = True) -> dict[str, str]:
         from psycopg import ProgrammingError, conninfo
 
         try:
-            return {key: str(value) for key, value in conninfo.conninfo_to_dict(binding.server).items()}
+            found = {key: str(value) for key, value in conninfo.conninfo_to_dict(binding.server).items()}
         except ProgrammingError as error:
             raise BadInput(
                 f"The server of '{binding.role}' is not written in libpq's key words.",
@@ -58,6 +58,14 @@ def keywords(binding: Binding, *, start: bool = True) -> dict[str, str]:
                 found=str(error).strip(),
                 fix="host=… port=… user=… dbname=…",
             ) from error
+        if {"password", "sslpassword"} & set(found):
+            raise BadInput(
+                f"The server of '{binding.role}' names a password.",
+                looked=f"profile {binding.profile}",
+                found="a password (not shown here)",
+                fix='password_env = "PGPASSWORD" or password_file = "…" in that profile',
+            )
+        return found
     server = postgres_server.start(binding.home) if start else postgres_server.status(binding.home)
     if server is None:
         return {}

@@ -193,25 +193,31 @@ class FileLoad(FileCopy):
                 self.connection.execute("set local default_statistics_target = 10")
                 self.connection.execute(f"analyze {TARGET} (file_id, launch_id)")
                 self.counts |= {"deleted": 0, "stayed": 0}
-                self.apply("replace.sql", "replaced", "updated")
+                self.apply("replace.sql", "overruled", "replaced", "updated")
+                self.connection.execute("drop table replaced")
                 if self.counts.pop("replaced") < before:
-                    if self.has_duplicates():  # of a row that stays: both would go, and the key would not show it
-                        raise psycopg.errors.UniqueViolation
+                    self.find_no_key_twice()
                     self.apply("replace.sql", "deleted", "stayed")
                 self.build_key(key)
         except psycopg.errors.UniqueViolation:
             return False
         stayed = self.counts.pop("stayed")
         self.counts["inserted"] = self.kept() - self.counts["updated"] - stayed
+        self.counts["filtered"] += self.counts.pop("overruled")
         if stayed:
             self.checksum = None  # of other rows than those that this file brought
         return True
 
-    def has_duplicates(self) -> bool:
-        """Whether the file, already in the target, has a key twice."""
+    def find_no_key_twice(self) -> None:
+        """Where a row that stays is twice in the file, both copies would go, and the key could not tell.
+
+        Raises:
+            UniqueViolation: the file, in the target already, has a key twice.
+        """
         columns = ", ".join(self.judge.contract.key)
         sql = f"select 1 from {TARGET} where file_id = %(file_id)s group by {columns} having count(*) > 1 limit 1"
-        return bool(self.writer.query(sql, self.names))
+        if self.writer.query(sql, self.names):
+            raise psycopg.errors.UniqueViolation
 
     # --- merge ------------------------------------------------------------------------------------------------
 
@@ -225,7 +231,8 @@ class FileLoad(FileCopy):
         self.connection.execute("analyze incoming")
         self.refuse_duplicates()
         self.apply("merge.sql")
-        self.connection.execute("drop table incoming")
+        self.counts["filtered"] += self.counts.pop("overruled")
+        self.connection.execute("drop table incoming, duplicates")  # the next file of the run has its own
 
     def make_incoming(self) -> None:
         """The temporary table for the rows of one file, each with its line."""

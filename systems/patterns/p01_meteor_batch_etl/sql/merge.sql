@@ -2,6 +2,13 @@
 -- differs is written. A row that stays the same is not touched, so its tuple is not rewritten.
 -- Each statement is run on its own; the name before it says which count it gives.
 
+-- name: overruled
+-- what a later day has said already: these rows are passed over, like those of other days
+select from incoming
+join p01_meteor.launches as target using (launch_id)
+join p01_meteor.files as owner on owner.file_id = target.file_id
+where owner.day > %(day)s and %(day)s <> '';
+
 -- name: deleted
 -- rows that an earlier content of this file brought, that nobody has changed since, and that it does not have any more
 delete from p01_meteor.launches as target

@@ -2,6 +2,13 @@
 -- What they replace goes, and so do those that say nothing new: a row that stays the same keeps its tuple.
 -- Each statement is run on its own; the name before it says which count it gives.
 
+-- name: overruled
+-- what a later day has said already: these rows are passed over, like those of other days
+select from p01_meteor.launches as new
+join p01_meteor.launches as old using (launch_id)
+join p01_meteor.files as owner on owner.file_id = old.file_id
+where new.file_id = %(file_id)s and old.file_id <> %(file_id)s and owner.day > %(day)s and %(day)s <> '';
+
 -- name: replaced
 -- where the rows are that go because the delivery says something else of them (a query of its own, because PostgreSQL
 -- reads with several processes, and never deletes with them). The last delivery of a launch holds, and owns it from

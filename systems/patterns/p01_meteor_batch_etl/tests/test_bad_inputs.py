@@ -113,13 +113,50 @@ def test_a_file_that_grows_while_it_is_read(
     assert not target.rows()
 
 
+def test_a_stray_quote_in_a_large_file_is_one_row(orrery_run: Orrery, target: Target, deliver: Any) -> None:
+    """Wherever it stands: before the first block ends, and far behind it."""
+    count = 120_000
+    wrong = {5: row(5, PL_Name='5" gun'), count - 7: row(count - 7, PL_Name="a\x00b")}
+    content = lines(*(wrong.get(n, row(n, Ref="reference" * 3)) for n in range(count)))
+    assert len(content) > 9 << 20
+    result = load(orrery_run, deliver("a.csv", content))
+    assert result.exit_code == 0, result.stderr
+    assert [(each["line"], each["rule"]) for each in target.rejects()] == [
+        (7, "quote_misplaced"),
+        (count - 5, "nul_byte"),
+    ]
+    assert target.query("select count(*) as n from p01_meteor.launches") == [{"n": count - 2}]
+
+
+def test_a_file_that_goes_while_it_is_read(
+    orrery_run: Orrery, target: Target, deliver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orrery import files
+
+    real = files.fingerprint
+
+    def and_then_it_goes(one: Path) -> Any:
+        found = real(one)
+        one.unlink()
+        return found
+
+    monkeypatch.setattr(files, "fingerprint", and_then_it_goes)
+    result = load(orrery_run, deliver("a.csv", FOUR))
+    assert result.exit_code == 2
+    assert "changed while it was read" in result.stderr
+    assert not target.rows()
+
+
 def test_paths(orrery_run: Orrery, target: Target, deliver: Any, tmp_path: Path) -> None:
-    strange = deliver("-rf $(id) 'ü' \"q\" 👩.csv", FOUR)
-    assert load(orrery_run, strange).exit_code == 0
+    strange = deliver("-rf $(id) 'ü' \"q\" 👩\nerror 0: [b]x.csv", FOUR)
+    result = load(orrery_run, strange)
+    assert result.exit_code == 0
+    assert "\nerror 0" not in result.stdout + result.stderr
     for given in (
         "no/such/file.csv",
         f"{tmp_path}/inbox/nothing*.csv",
         "file:///etc/passwd",
+        "x" * 300,
         tmp_path / "inbox" / "x\x00y",
     ):
         result = load(orrery_run, given)

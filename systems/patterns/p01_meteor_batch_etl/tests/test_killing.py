@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -65,6 +66,26 @@ def test_two_runs_never_interleave(
     other = start(warehouse_home, tmp_path, "--data", f"launches={second}", "--wait", "60")
     assert [waiting.communicate(timeout=120)[1], other.communicate(timeout=120)[1]] == ["", ""]
     assert len(target.rows()) == 2 * 56_670
+
+
+def test_the_server_itself_lets_one_writer_in(
+    target: Target, warehouse_home: Path, tmp_path: Path, deliver: Any, sample: bytes
+) -> None:
+    """Also one of another state folder or machine, whose lock files nobody here sees."""
+    path = deliver("a.csv", sample)
+    key = int.from_bytes(hashlib.sha256(b"orrery:p01_meteor").digest()[:8], signed=True)
+    target.connection.execute("select pg_advisory_lock(%s)", (key,))
+    refused = start(warehouse_home, tmp_path, "--data", f"launches={path}")
+    _, err = refused.communicate(timeout=60)
+    assert refused.returncode == 5, err
+    assert "is writing to this server" in err
+    waiting = start(warehouse_home, tmp_path, "--data", f"launches={path}", "--wait", "60")
+    time.sleep(1.5)
+    assert waiting.poll() is None
+    target.connection.execute("select pg_advisory_unlock(%s)", (key,))
+    _, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, err
+    assert len(target.rows()) == 5667
 
 
 def test_killed_load_ends_as_undisturbed(

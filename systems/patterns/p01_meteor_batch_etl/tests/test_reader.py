@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from unittest import mock
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle_records import Unterminated, records
 
@@ -17,7 +17,20 @@ COLUMNS = ["a", "b", "c"]
 DIALECT = Dialect(",", '"', ("", "-"), blanks_are_layout=True)
 PLAIN = st.sampled_from([b"x", b"yy ", b" z", b"a  b", b"\t", b"-", b"", b'"q"', b"\xc3\xa9"])
 ODD = st.sampled_from(
-    [b'"a,b"', b'"l\nl"', b'"l\rl"', b'"l\r\nl"', b'""', b'"a""b"', b"\xff", b"\0", b'5"', b'"z" ', b'"', b"\xef\xbb\xbf"]
+    [
+        b'"a,b"',
+        b'"l\nl"',
+        b'"l\rl"',
+        b'"l\r\nl"',
+        b'""',
+        b'"a""b"',
+        b"\xff",
+        b"\0",
+        b'5"',
+        b'"z" ',
+        b'"',
+        b"\xef\xbb\xbf",
+    ]
 )
 FIELD = st.one_of(PLAIN, PLAIN, ODD, st.builds(lambda one, other: one + other, PLAIN, ODD))
 RECORD = st.one_of(st.lists(FIELD, min_size=3, max_size=3), st.lists(FIELD, min_size=1, max_size=4)).map(b",".join)
@@ -65,7 +78,7 @@ def expected(data: bytes) -> tuple[list[tuple[object, ...]], list[tuple[int, int
     return rows, refused
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, deadline=None)
 @given(
     lines=st.lists(st.tuples(RECORD, END), max_size=8),
     header_end=END,
@@ -74,24 +87,22 @@ def expected(data: bytes) -> tuple[list[tuple[object, ...]], list[tuple[int, int
     ends_open=st.booleans(),
 )
 def test_any_bytes_are_cut_as_the_oracle_cuts_them(
-    lines: list[tuple[bytes, bytes]], header_end: bytes, piece: int, block: int, ends_open: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("orrery.records.BLOCK", block)
-    monkeypatch.setattr("orrery.delimited.BLOCK", block)
-    monkeypatch.setattr("orrery.delimited.RECORD_LIMIT", block)  # how much is read for the header
+    lines: list[tuple[bytes, bytes]], header_end: bytes, piece: int, block: int, ends_open: bool
+) -> None:
     data = b"a,b,c" + header_end + b"".join(record + end for record, end in lines)
     if ends_open:
         data = data.rstrip(b"\r\n")
     pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
     rows: list[tuple[object, ...]] = []
     refused = []
+    small = mock.patch.multiple("orrery.delimited", BLOCK=block, RECORD_LIMIT=block)  # and as little for the header
     try:
-        for each in delimited.read(pieces, DIALECT, COLUMNS, "any.csv"):
-            chunk = each.parse()
-            rows += [(int(line), *row.values()) for line, row in zip(chunk.lines, chunk.table.to_pylist(), strict=True)]
-            refused += [(one.line, one.byte_offset, one.rule) for one in chunk.refused]
+        with small, mock.patch("orrery.records.BLOCK", block):
+            chunks = [each.parse() for each in delimited.read(pieces, DIALECT, COLUMNS, "any.csv")]
     except BadInput:
         assert expected(data) is None
         return
+    for chunk in chunks:
+        rows += [(int(line), *row.values()) for line, row in zip(chunk.lines, chunk.table.to_pylist(), strict=True)]
+        refused += [(one.line, one.byte_offset, one.rule) for one in chunk.refused]
     assert (rows, refused) == expected(data)
