@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from orrery import catalogue, contracts, files
+from orrery import catalogue, files
+from orrery.judging import Judge
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,17 +74,8 @@ def to_sql_psycopg3(dsn: str, path: Path) -> None:
 def cleaned(engine: str, path: Path) -> Iterator[pa.Table]:
     """Meteor's cleaned launches, as Arrow tables."""
     system = catalogue.find("p01_meteor")
-    catalogue.entry(system)
-    judging = sys.modules[f"orrery_systems_{system.folder.name}.judging"]
-    paths = {name: each.contract for name, each in system.inputs.items()} | dict(system.outputs)
-    run = SimpleNamespace(
-        contract=lambda name: contracts.load(paths[name]),
-        interval=None,
-        folder=system.folder,
-        settings={"engine": engine},
-    )
+    judge = Judge(catalogue.function(system, "judging:launches")(system, {"engine": engine}))
     delivered = files.fingerprint(path)
-    judge = judging.Judge(run)
     for block in judge.records(files.blocks(delivered, lambda _: None), path.name):
         yield judge.judge(block.parse()).rows
 

@@ -101,19 +101,24 @@ def find(name: str) -> Manifest:
 
 
 def entry(system: Manifest) -> Callable[[Run], None]:
-    """The system's `main(run)`, imported from its folder as a package of its own."""
-    module_name, _, function = system.entry.partition(":")
-    package = _package(system)
-    module = importlib.import_module(f"{package.__name__}.{module_name}")
-    main = getattr(module, function or "main", None)
-    if not callable(main):
+    """The system's `main(run)`."""
+    main: Callable[[Run], None] = function(system, system.entry)
+    return main
+
+
+def function(system: Manifest, named: str) -> Callable[..., Any]:
+    """A function of a system (`module:function`), imported from its folder as a package of its own."""
+    module_name, _, name = named.partition(":")
+    module = importlib.import_module(f"{_package(system).__name__}.{module_name}")
+    found = getattr(module, name or "main", None)
+    if not callable(found):
         raise ManifestBroken(
-            f"{system.slug} has no entry '{system.entry}'.",
+            f"{system.slug} has no '{named}'.",
             looked=str(system.folder / "system.toml"),
-            found=f"no function '{function}' in {module_name}.py",
+            found=f"no function '{name}' in {module_name}.py",
             fix='entry = "pipeline:main"',
         )
-    return main  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]
 
 
 def _package(system: Manifest) -> ModuleType:

@@ -8,14 +8,15 @@ turned into what a pipeline needs:
   `warning` counts it.
 * `ddl()`: the table of an output, with its primary key.
 
-Two custom properties are ours: `csvDialect` and `refusedRowsLimit`, the share of rows (0 to 1) that may be refused
-before the gate closes.
+Four custom properties are ours: `csvDialect`; `refusedRowsLimit`, the share of rows (0 to 1) that may be refused before
+the gate closes; `ignoredColumns`, those of the file that nobody loads; and of a column `csvForm` (forms.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import codecs
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,18 +39,19 @@ class Dialect:
     quote: str
     missing: tuple[str, ...]  # values that stand for "not known", beside each other: '' and '-'
     blanks_are_layout: bool  # blanks and tabs at the ends are taken off, runs inside become one blank
+    encoding: str = "utf-8"  # or a single-byte superset of ASCII, by Python's name
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, PostgreSQL type, whether it must be there, and the source column it is made from."""
+    """A column: its name, PostgreSQL type, whether it must be there, the input columns it is made from, and how."""
 
     name: str
     type: str
     required: bool
     primary_key: bool
-    source: str | None
-    description: str
+    sources: tuple[str, ...] = ()
+    form: Mapping[str, Any] = field(default_factory=dict)  # csvForm as it is written; forms.py reads it
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Contract:
     dialect: Dialect | None
     refused_rows_limit: float
     minimum_rows: int
+    is_file: bool = False
+    ignored: tuple[str, ...] = ()  # columns of the file that nobody loads
 
     @property
     def column_names(self) -> list[str]:
@@ -90,12 +94,12 @@ class Contract:
     def written_as(self) -> Dialect:
         """The dialect; a contract without one cannot be read from a file."""
         if self.dialect is None:
-            raise _broken(self.path, "does not say how the file is written", "no custom property csvDialect")
+            raise unusable(self.path, "does not say how the file is written", "no custom property csvDialect")
         return self.dialect
 
     def source_of(self, column: str) -> str | None:
         """The input column that an output column is made from."""
-        return next((each.source for each in self.columns if each.name == column), None)
+        return next((" + ".join(each.sources) or None for each in self.columns if each.name == column), None)
 
     def first_broken(self) -> str:
         """SQL that names the first broken rule of severity error as `column:rule`, or null.
@@ -119,10 +123,15 @@ class Contract:
 
     def ddl(self, table: str) -> str:
         """`create table if not exists` for an output; `table` is `schema.name`, already checked by the manifest."""
-        lines = [f"    {column.name} {column.type}{' not null' * column.required}" for column in self.columns]
+        lines = [f'    "{column.name}" {column.type}{" not null" * column.required}' for column in self.columns]
         if self.key:
-            lines.append(f"    primary key ({', '.join(self.key)})")
+            lines.append(f"    primary key ({quoted(self.key)})")
         return f"create table if not exists {table} (\n" + ",\n".join(lines) + "\n)"
+
+
+def quoted(names: Iterable[str], of: str = "") -> str:
+    """Names of columns as SQL lists them; `of` is the table that they belong to."""
+    return ", ".join(f'{of}{"." if of else ""}"{name}"' for name in names)
 
 
 @lru_cache(maxsize=64)
@@ -135,25 +144,20 @@ def load(path: Path) -> Contract:
     from open_data_contract_standard.model import OpenDataContractStandard
     from pydantic import ValidationError
 
+    raw = read_yaml(path)
     try:
-        raw = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
         parsed = OpenDataContractStandard.model_validate(raw)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _broken(path, "cannot be read", " ".join(str(error).split())) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _broken(path, "is not ODCS", f"{where}: {first['msg']}") from error
+        raise unusable(path, "is not ODCS", f"{where}: {first['msg']}") from error
     if unread := list(_unread(raw, parsed.model_dump(by_alias=True, exclude_unset=True))):
-        raise _broken(path, "has a key that ODCS does not know", ", ".join(unread))
+        raise unusable(path, "has a key that ODCS does not know", ", ".join(unread))
     objects = parsed.schema_ or []
     if len(objects) != 1 or parsed.kind != "DataContract" or not parsed.version:
-        raise _broken(path, "must describe one table or file", f"kind {parsed.kind}, {len(objects)} objects in schema")
+        raise unusable(path, "must describe one table or file", f"kind {parsed.kind}, {len(objects)} objects in schema")
     table = objects[0]
-    own = {each.property: each.value for each in table.customProperties or []}
-    unknown = set(own) - {"csvDialect", "refusedRowsLimit"}
-    if unknown:
-        raise _broken(path, "has a custom property that nothing here reads", ", ".join(sorted(map(str, unknown))))
+    own = _custom(path, table, {"csvDialect", "refusedRowsLimit", "ignoredColumns"})
     properties = table.properties or []
     return Contract(
         path=path,
@@ -162,10 +166,28 @@ def load(path: Path) -> Contract:
         name=table.name or "",
         columns=tuple(_column(path, each) for each in properties),
         checks=tuple(check for each in properties for check in _checks(path, each)),
-        dialect=_dialect(path, own["csvDialect"]) if "csvDialect" in own else None,
-        refused_rows_limit=_share(path, own.get("refusedRowsLimit", 1.0)),
+        dialect=dialect(path, own["csvDialect"]) if "csvDialect" in own else None,
+        refused_rows_limit=share(path, own.get("refusedRowsLimit", 1.0)),
         minimum_rows=_minimum_rows(path, table),
+        is_file=table.physicalType == "file",
+        ignored=texts(path, "ignoredColumns", own.get("ignoredColumns", [])),
     )
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML without its traps. Raises ContractBroken where it cannot be read."""
+    try:
+        return _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise unusable(path, "cannot be read", " ".join(str(error).split())) from error
+
+
+def _custom(path: Path, of: SchemaObject | SchemaProperty, known: set[str]) -> dict[str, Any]:
+    """The custom properties of a table or column, by their names."""
+    own = {str(each.property): each.value for each in of.customProperties or []}
+    if unknown := set(own) - known:
+        raise unusable(path, "has a custom property that nothing here reads", ", ".join(sorted(unknown)))
+    return own
 
 
 def _unread(given: Any, understood: Any, where: str = "") -> Iterator[str]:
@@ -202,23 +224,19 @@ class _StrictLoader(yaml.SafeLoader):
 
 def _column(path: Path, given: SchemaProperty) -> Column:
     if not given.name or not given.physicalType:
-        raise _broken(path, "has a column without name or physicalType", repr(given.name))
-    sources = given.transformSourceObjects or []
-    return Column(
-        name=given.name,
-        type=given.physicalType,
-        required=bool(given.required),
-        primary_key=bool(given.primaryKey),
-        source=sources[0] if sources else None,
-        description=given.description or "",
-    )
+        raise unusable(path, "has a column without name or physicalType", repr(given.name))
+    form = _custom(path, given, {"csvForm"}).get("csvForm", {})
+    if not isinstance(form, dict):
+        raise unusable(path, f"wants a mapping in csvForm of '{given.name}'", repr(form)[:120])
+    sources = tuple(given.transformSourceObjects or [])
+    return Column(given.name, given.physicalType, bool(given.required), bool(given.primaryKey), sources, form)
 
 
 def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
     name = f'"{given.name}"'
     options = dict(given.logicalTypeOptions or {})
     column = given.name or ""
-    if given.required:
+    if given.required or given.primaryKey:
         yield Check(column, "missing", f"{name} is null", f"{column} is missing", "error")
     if (longest := options.pop("maxLength", None)) is not None:
         yield Check(
@@ -236,7 +254,7 @@ def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
         listed = ", ".join(_literal(value) for value in values)
         yield Check(column, "unknown", f"{name} not in ({listed})", f"not one of {', '.join(values)}", "error")
     if options:
-        raise _broken(path, f"asks of '{column}' what no check here answers", ", ".join(sorted(options)))
+        raise unusable(path, f"asks of '{column}' what no check here answers", ", ".join(sorted(options)))
     for rule in given.quality or []:
         yield _quality_check(path, column, rule)
 
@@ -245,13 +263,13 @@ def _quality_check(path: Path, column: str, rule: DataQuality) -> Check:
     arguments = dict(rule.arguments or {})
     pattern = arguments.pop("pattern", None)
     if rule.metric != "invalidValues" or pattern is None or arguments or rule.mustBe != 0:
-        raise _broken(
+        raise unusable(
             path,
             f"has a quality rule for '{column}' that no check here answers",
             f"metric {rule.metric}, arguments {rule.arguments}, mustBe {rule.mustBe}",
         )
     if rule.severity not in ("error", "warning"):
-        raise _broken(path, f"wants severity error or warning in a rule for '{column}'", repr(rule.severity))
+        raise unusable(path, f"wants severity error or warning in a rule for '{column}'", repr(rule.severity))
     return _pattern_check(column, rule.name or "form", str(pattern), rule.severity, rule.description)
 
 
@@ -260,34 +278,69 @@ def _pattern_check(column: str, rule: str, pattern: str, severity: str, message:
     return Check(column, rule, broken, message or f"not of the form {pattern}", severity)
 
 
-def _dialect(path: Path, given: Any) -> Dialect:
+def dialect(path: Path, given: Any) -> Dialect:
+    """How a file is written, from `csvDialect` of a contract or a mapping.
+
+    Raises:
+        ContractBroken: a key too many or missing, or something that the reader cannot do.
+    """
     known = {"delimiter", "quote", "missing", "encoding", "header", "blanks"}
     if not isinstance(given, dict) or set(given) != known:
-        raise _broken(path, "wants in csvDialect exactly " + ", ".join(sorted(known)), repr(given)[:120])
+        raise unusable(path, "wants in csvDialect exactly " + ", ".join(sorted(known)), repr(given)[:120])
     single = all(isinstance(given[key], str) and len(given[key].encode()) == 1 for key in ("delimiter", "quote"))
-    texts = isinstance(given["missing"], list) and all(isinstance(mark, str) for mark in given["missing"])
+    marks = isinstance(given["missing"], list) and all(isinstance(mark, str) for mark in given["missing"])
     blanks = given["blanks"] in ("layout", "kept")
-    if not (single and texts and blanks and given["encoding"] == "utf-8" and given["header"] is True):
-        raise _broken(
+    encoding = _encoding(given["encoding"])
+    if not (single and marks and blanks and encoding and given["header"] is True):
+        raise unusable(
             path,
             "says in csvDialect what the reader cannot do",
-            f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8, header true, blanks layout or kept, "
-            "missing a list of texts",
+            f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8 or a single-byte one (latin-1, "
+            "windows-1252), header true, blanks layout or kept, missing a list of texts",
         )
-    return Dialect(given["delimiter"], given["quote"], tuple(given["missing"]), given["blanks"] == "layout")
+    return Dialect(
+        given["delimiter"], given["quote"], tuple(given["missing"]), given["blanks"] == "layout", encoding or ""
+    )
 
 
-def _share(path: Path, given: Any) -> float:
+def _encoding(given: Any) -> str | None:
+    """Python's name of an encoding whose delimiters and line ends are the bytes of ASCII, or None."""
+    ascii_ = bytes(range(128))
+    try:
+        name = codecs.lookup(given).name
+        if name == "utf-8" or (ascii_.decode(name) == ascii_.decode("ascii") and _is_single_byte(name)):
+            return name
+    except (LookupError, TypeError, UnicodeError):
+        return None
+    return None
+
+
+def _is_single_byte(encoding: str) -> bool:
+    """Whether every byte is a character of its own (or none at all)."""
+    return all(len(bytes([octet]).decode(encoding, "replace")) == 1 for octet in range(128, 256)) and (
+        len(b"\xc3\xa9\xe3\x81\x82".decode(encoding, "replace")) == 5
+    )
+
+
+def share(path: Path, given: Any) -> float:
+    """A number from 0 to 1. Raises ContractBroken for anything else."""
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
-        raise _broken(path, "wants a share from 0 to 1 in refusedRowsLimit", repr(given))
+        raise unusable(path, "wants a share from 0 to 1 in refusedRowsLimit", repr(given))
     return float(given)
+
+
+def texts(path: Path, key: str, given: Any) -> tuple[str, ...]:
+    """A list of texts. Raises ContractBroken for anything else."""
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise unusable(path, f"wants a list of texts in {key}", repr(given)[:120])
+    return tuple(given)
 
 
 def _minimum_rows(path: Path, table: SchemaObject) -> int:
     fewest = 0
     for rule in table.quality or []:
         if rule.metric != "rowCount" or rule.mustBeGreaterThan is None:
-            raise _broken(path, "has a rule for the table that no check here answers", f"metric {rule.metric}")
+            raise unusable(path, "has a rule for the table that no check here answers", f"metric {rule.metric}")
         fewest = max(fewest, int(rule.mustBeGreaterThan) + 1)
     return fewest
 
@@ -296,7 +349,8 @@ def _literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _broken(path: Path, what: str, found: str) -> ContractBroken:
+def unusable(path: Path, what: str, found: str) -> ContractBroken:
+    """The error for a contract that cannot be used."""
     return ContractBroken(
         f"The contract {path.name} {what}.",
         looked=str(path),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ class Chunk:
     base: int
     refused: list[Refused]
     blank: int
+    encoding: str
 
     @property
     def read(self) -> int:
@@ -78,13 +79,13 @@ class Chunk:
     def head(self, rows: int) -> Chunk:
         """The first rows of the right shape."""
         lines, starts, ends = self.lines[:rows], self.starts[:rows], self.ends[:rows]
-        return Chunk(self.table.slice(0, rows), lines, starts, ends, self.block, self.base, [], 0)
+        return Chunk(self.table.slice(0, rows), lines, starts, ends, self.block, self.base, [], 0, self.encoding)
 
     def refuse(self, row: int, column: str | None, rule: str, message: str) -> Refused:
         """The refusal of one row of the table, with its text as it stood in the file."""
         start, end = int(self.starts[row]), int(self.ends[row])
         line, offset = int(self.lines[row]), self.base + start
-        return Refused(line, offset, column, rule, message, shown(self.block[start:end]))
+        return Refused(line, offset, column, rule, message, shown(self.block[start:end], self.encoding))
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,14 @@ class Block:
 
     Attributes:
         octets: the bytes that `cut` speaks of; `base` is where they begin in the file.
-        header: the header's bytes; `present` are its columns, in the file's order, `columns` the contract's.
+        header: the header's bytes; `present` are its columns, in the file's order, `columns` those that are wanted.
     """
 
     name: str
     dialect: Dialect
     header: bytes
     present: list[str]
-    columns: Sequence[str]
+    columns: Collection[str]
     octets: bytes
     base: int
     cut: Cut
@@ -123,7 +124,8 @@ class Block:
                 fix="please report this file: nothing of it was loaded",
             )
         lines, starts, ends = (each[good] for each in (self.cut.lines, self.cut.starts, self.cut.ends))
-        return Chunk(table, lines, starts, ends, self.octets, self.base, refused, int(np.count_nonzero(blank)))
+        passed, encoding = int(np.count_nonzero(blank)), self.dialect.encoding
+        return Chunk(table, lines, starts, ends, self.octets, self.base, refused, passed, encoding)
 
     def _shaped(self) -> tuple[np.ndarray, np.ndarray, list[Refused]]:
         """Which records are blank, which have the right shape, and the refusals of the others."""
@@ -134,7 +136,7 @@ class Block:
         for row, (rule, message) in sorted(rules.items()):
             if not blank[row]:
                 start, end = int(cut.starts[row]), int(cut.ends[row])
-                text = shown(buffer[start:end])
+                text = shown(buffer[start:end], self.dialect.encoding)
                 refused.append(Refused(int(cut.lines[row]), self.base + start, None, rule, message, text))
         good = ~blank
         good[list(rules)] = False
@@ -152,6 +154,8 @@ class Block:
         else:
             spans = zip(self.cut.starts[good], self.cut.ends[good], strict=True)
             clean = b"\n".join(self.octets[start:end] for start, end in spans) + b"\n"
+        if self.dialect.encoding != "utf-8":
+            clean = clean.decode(self.dialect.encoding).encode()
         table = csv.read_csv(
             pa.py_buffer(clean),
             read_options=csv.ReadOptions(column_names=self.present, use_threads=False, block_size=len(clean)),
@@ -161,7 +165,10 @@ class Block:
                 newlines_in_values=self.cut.has_line_ends_inside,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(self.present, pa.string()), strings_can_be_null=False, check_utf8=False
+                column_types=dict.fromkeys(self.present, pa.string()),
+                include_columns=list(self.columns),
+                strings_can_be_null=False,
+                check_utf8=False,
             ),
         )
         marks, is_layout = self.dialect.missing, self.dialect.blanks_are_layout
@@ -173,18 +180,25 @@ class Block:
         )
 
 
-def shown(raw: bytes) -> str:
-    r"""Bytes as text that a table can hold: what is not UTF-8, and NUL, as \\xNN."""
-    return raw.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+def shown(raw: bytes, encoding: str = "utf-8") -> str:
+    r"""Bytes as text that a table can hold: what is none in the encoding, and NUL, as \\xNN."""
+    return raw.decode(encoding, "backslashreplace").replace("\x00", "\\x00")
 
 
-def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name: str) -> Iterator[Block]:
+def read(
+    blocks: Iterable[bytes],
+    dialect: Dialect,
+    columns: Mapping[str, Sequence[str]],
+    name: str,
+    ignored: Collection[str] = (),
+) -> Iterator[Block]:
     """Cut a stream of bytes.
 
     Args:
         blocks: the decompressed bytes, in pieces of any size.
-        columns: the names that the header must have, in any order.
+        columns: for each column that is wanted its spellings; the header must have one of them, in any order.
         name: the file, for messages.
+        ignored: names of columns that may be there and are not wanted. One without a name is `column_<n>`, from 1.
 
     Raises:
         BadInput: the file as a whole cannot be this contract's: empty, UTF-16, wrong header, a quote never closed.
@@ -193,7 +207,14 @@ def read(blocks: Iterable[bytes], dialect: Dialect, columns: Sequence[str], name
     buffer, more = _beginning(stream, name)
     base = len(_BOM) if buffer.startswith(_BOM) else 0
     buffer = buffer[base:]
-    header_end, present = _header(buffer, dialect, columns, name, at_end=not more)
+    if base and dialect.encoding != "utf-8":
+        refuse(
+            name,
+            "byte 0",
+            f"the mark of UTF-8; the contract says {dialect.encoding}",
+            "encoding: utf-8 in its csvDialect",
+        )
+    header_end, present = _header(buffer, dialect, columns, name, ignored, at_end=not more)
     header, rest = buffer[:header_end].rstrip(b"\r\n"), buffer[header_end:]
     base, line = base + header_end, 1 + len(LINE_END.findall(buffer[:header_end]))
     while more or rest:
@@ -225,23 +246,29 @@ def _beginning(stream: Iterator[bytes], name: str) -> tuple[bytes, bool]:
 
 
 def _header(
-    buffer: bytes, dialect: Dialect, columns: Sequence[str], name: str, *, at_end: bool
+    buffer: bytes,
+    dialect: Dialect,
+    columns: Mapping[str, Sequence[str]],
+    name: str,
+    ignored: Collection[str],
+    *,
+    at_end: bool,
 ) -> tuple[int, list[str]]:
-    """Where the header ends, and the contract's name for each column of the file, in the file's order."""
+    """Where the header ends, and the wanted column for each one of the file, in the file's order."""
     end, fields, _ = walk_record(buffer, 0, dialect, at_end=at_end)
     if end is None:
         refuse(name, "line 1", "the header never ends (a quote is not closed?)", "mend the first line")
     if len(fields) > COLUMN_LIMIT:
         refuse(name, "line 1", f"{len(fields):,} columns; the limit is {COLUMN_LIMIT:,}", "send fewer columns")
-    quote = dialect.quote
     try:
-        texts = [field.decode("utf-8") for field in fields]
+        names = [_without_quotes(field.decode(dialect.encoding), dialect.quote) for field in fields]
     except UnicodeDecodeError as error:
-        refuse(name, f"line 1, byte {error.start}", "a header that is not UTF-8", f"iconv -t UTF-8 {name}")
-    names = [
-        (text[1:-1].replace(quote * 2, quote) if len(text) > 1 and text[0] == text[-1] == quote else text).strip()
-        for text in texts
-    ]
+        found = f"a header that is not {dialect.encoding.upper()}"
+        refuse(name, f"line 1, byte {error.start}", found, f"iconv -t UTF-8 {name}, or another encoding in csvDialect")
+    unnamed = [number for number, each in enumerate(names, start=1) if not each]
+    names = [each or f"column_{number}" for number, each in enumerate(names, start=1)]
+    wanted = {spelled: column for column, spellings in columns.items() for spelled in spellings}
+    expected = [spellings[0] for spellings in columns.values()]
     if len(names) == 1 and len(columns) > 1:
         refuse(
             name,
@@ -249,22 +276,35 @@ def _header(
             f"1 column found, {len(columns)} expected: {shown(fields[0])[:80]!r}",
             "the contract says how the file is delimited: deliver it so, or change its csvDialect",
         )
-    if not set(names) & set(columns):
-        refuse(name, "line 1", f"no header: {', '.join(names)[:120]!r}", f"begin with: {','.join(columns)}")
-    if "" in names:
-        refuse(name, "line 1", f"column {names.index('') + 1} has no name", "name it, or leave the column out")
-    folded: dict[str, str] = {}
-    for each in names:
-        key = unicodedata.normalize("NFC", each).casefold()
-        if key in folded:
-            refuse(name, "line 1", f"two columns of one name: {folded[key]!r} and {each!r}", "rename one of them")
-        folded[key] = each
-    missing = [each for each in columns if each not in names]
-    unknown = [each for each in names if each not in columns]
+    if not set(names) & set(wanted):
+        refuse(name, "line 1", f"no header: {', '.join(names)[:120]!r}", f"begin with: {','.join(expected)}")
+    known = {*wanted, *ignored}
+    for number in unnamed:
+        if f"column_{number}" not in known:
+            refuse(name, "line 1", f"column {number} has no name", "name it, or leave the column out")
+    _each_once(name, [each for each in names if each not in ignored], wanted)
+    there = {wanted[each] for each in names if each in wanted}
+    missing = [spellings[0] for column, spellings in columns.items() if column not in there]
+    unknown = [each for each in names if each not in known]
     if missing or unknown:
         said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
-        refuse(name, "line 1", "; ".join(said)[:400], f"the columns are {', '.join(columns)}")
-    return end, names
+        refuse(name, "line 1", "; ".join(said)[:400], f"the columns are {', '.join(expected)}")
+    return end, [wanted.get(each, f"ignored {number}") for number, each in enumerate(names)]
+
+
+def _without_quotes(text: str, quote: str) -> str:
+    is_quoted = len(text) > 1 and text[0] == text[-1] == quote
+    return (text[1:-1].replace(quote * 2, quote) if is_quoted else text).strip()
+
+
+def _each_once(name: str, names: Iterable[str], wanted: Mapping[str, str]) -> None:
+    """Two columns of one name, or two spellings of one column, would leave open which of them is meant."""
+    folded: dict[str, str] = {}
+    for each in names:
+        for key in {unicodedata.normalize("NFC", each).casefold(), f"column {wanted.get(each, each)}"}:
+            if key in folded:
+                refuse(name, "line 1", f"two columns of one name: {folded[key]!r} and {each!r}", "rename one of them")
+            folded[key] = each
 
 
 def _blank(cut: Cut, buffer: bytes, width: int) -> np.ndarray:
@@ -276,11 +316,12 @@ def _blank(cut: Cut, buffer: bytes, width: int) -> np.ndarray:
     return blank
 
 
-def _is_utf8(raw: bytes) -> bool:
+def _is_text(raw: bytes, encoding: str) -> bool:
     try:
-        return raw.isascii() or bool(raw.decode("utf-8"))
+        raw.decode(encoding)
     except UnicodeDecodeError:
         return False
+    return True
 
 
 def _shape_rules(cut: Cut, buffer: bytes, header: bytes, dialect: Dialect, width: int) -> dict[int, tuple[str, str]]:
@@ -291,7 +332,7 @@ def _shape_rules(cut: Cut, buffer: bytes, header: bytes, dialect: Dialect, width
     misplaced = "a quote inside an unquoted field, or text behind a closing one"
     odd_widths = np.flatnonzero(cut.widths != width).tolist()
     in_order: tuple[tuple[str, Iterable[tuple[int, str]]], ...] = (
-        ("not_utf8", _not_utf8(cut, buffer)),
+        (f"not_{dialect.encoding.replace('-', '')}", _undecodable(cut, buffer, dialect.encoding)),
         ("nul_byte", ((row, nul) for row, _ in _records_with(b"\x00", cut, buffer))),
         ("bom_inside", ((row, bom) for row, raw in _records_with(_BOM, cut, buffer) if raw.startswith(_BOM))),
         ("quote_misplaced", ((row, misplaced) for row in np.flatnonzero(cut.misplaced).tolist())),
@@ -316,14 +357,16 @@ def _records_with(part: bytes, cut: Cut, buffer: bytes) -> Iterator[tuple[int, b
         yield row, buffer[cut.starts[row] : cut.ends[row]]
 
 
-def _not_utf8(cut: Cut, buffer: bytes) -> Iterator[tuple[int, str]]:
-    if _is_utf8(buffer[: cut.consumed]):
+def _undecodable(cut: Cut, buffer: bytes, encoding: str) -> Iterator[tuple[int, str]]:
+    whole = buffer[: cut.consumed]
+    if whole.isascii() or _is_text(whole, encoding):
         return
     for row, (start, end) in enumerate(zip(cut.starts.tolist(), cut.ends.tolist(), strict=True)):
         try:
-            buffer[start:end].decode("utf-8")
+            buffer[start:end].decode(encoding)
         except UnicodeDecodeError as error:
-            yield row, f"not UTF-8: byte {error.start + 1} of the record is 0x{buffer[start + error.start]:02X}"
+            octet = buffer[start + error.start]
+            yield row, f"not {encoding.upper()}: byte {error.start + 1} of the record is 0x{octet:02X}"
 
 
 def _long_fields(cut: Cut, buffer: bytes, dialect: Dialect) -> Iterator[tuple[int, str]]:

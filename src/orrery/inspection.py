@@ -27,21 +27,32 @@ class Finding:
     found: str
 
 
-def rows(system: Manifest, profile: Profile, *, rows: int, rejected: bool) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and some rows of a system's first output, or of its refused rows."""
+def rows(
+    system: Manifest, profile: Profile, *, rows: int, rejected: bool, table: str | None = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and some rows of a system's first output, or of another table, or of the refused rows of either."""
+    from psycopg import sql
+
     from orrery.engines import postgres
 
-    tables = [table for table in system.outputs if table.endswith("_rejected") == rejected]
+    name = table or next(iter(system.outputs))
+    name = name.removeprefix(f"{system.slug}.") + "_rejected" * rejected
+    wanted = sql.Identifier(system.slug, name)
     binding = profile.binding(next(iter(system.needs)), system.slug)
     with postgres.connect(binding, application=f"orrery show {system.slug}") as connection:
-        if not tables or connection.execute("select to_regclass(%s)", (tables[0],)).fetchone() == (None,):
+        there = connection.execute(
+            "select tablename from pg_tables where schemaname = %s order by 1", (system.slug,)
+        ).fetchall()
+        if (name,) not in there:
             raise BadInput(
-                f"{system.name} has made nothing here yet.",
-                looked=f"profile {profile.name}, {tables[0] if tables else system.slug}",
-                found="no such table",
+                f"{system.name} has made no table {name} here."
+                if there
+                else f"{system.name} has made nothing here yet.",
+                looked=f"profile {profile.name}, {system.slug}.{name}",
+                found=f"tables: {', '.join(each for (each,) in there)}" if there else "no such table",
                 fix=f"orrery run {system.name.lower()}",
             )
-        cursor = connection.execute(f"select * from {tables[0]} order by 1, 2 limit %s", (rows,))
+        cursor = connection.execute(sql.SQL("select * from {} order by 1, 2 limit %s").format(wanted), (rows,))
         return [column.name for column in cursor.description or ()], cursor.fetchall()
 
 

@@ -22,11 +22,18 @@ _OUTPUT = re.compile(r"^[a-z][a-z0-9_]{0,54}\.[a-z][a-z0-9_]{0,54}$")
 
 @dataclass(frozen=True)
 class Input:
-    """Something that comes in: its contract, and the sample that plays it by default."""
+    """Something that comes in: its contract, the sample that plays it by default, and where it goes.
+
+    Attributes:
+        feed: `module:function` that gives the system's own feed for it, where it has one (feeds.py).
+        table: the output that it fills, which a user's mapping fills too.
+    """
 
     name: str
     contract: Path
     sample: Path
+    feed: str | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,14 @@ def read(folder: Path) -> Manifest:
 def _input(path: Path, text: str, name: str, table: Any) -> Input:
     if not isinstance(table, dict) or not {"contract", "sample"} <= set(table):
         raise _broken(path, f"[inputs.{name}] wants a contract and a sample", repr(table)[:80], 'contract = "…"')
-    _known_keys(path, text, table, {"contract", "sample"}, ("inputs", name))
-    return Input(name, path.parent / table["contract"], path.parent / table["sample"])
+    _known_keys(path, text, table, {"contract", "sample", "feed", "table"}, ("inputs", name))
+    return Input(
+        name,
+        path.parent / table["contract"],
+        path.parent / table["sample"],
+        table.get("feed"),
+        table.get("table"),
+    )
 
 
 def _setting(path: Path, text: str, name: str, table: Any) -> Setting:

@@ -28,6 +28,7 @@ from orrery.rejects import Rejects
 
 if TYPE_CHECKING:
     from orrery.contracts import Contract
+    from orrery.feeds import Feed
 
 
 class Reporter(Protocol):
@@ -57,6 +58,9 @@ class Request:
     settings: Mapping[str, str] = field(default_factory=dict)
     interval: date | None = None
     wait_seconds: float = 0.0
+    contract: Path | None = None
+    mapping: Path | None = None
+    is_confirmed: bool = False
 
     def chosen(self) -> dict[str, str]:
         """Every setting with its value: the default, or what `--set` gave.
@@ -158,6 +162,15 @@ class Run:
         inputs, outputs = self.system.inputs, self.system.outputs
         path = inputs[output_or_input].contract if output_or_input in inputs else outputs[output_or_input]
         return contracts.load(path)
+
+    def feed(self, name: str) -> Feed:
+        """How an input is read, typed and judged: the system's own way, or what `--map` or `--contract` says."""
+        from orrery import feeds
+
+        found = feeds.of_request(self.request, name)
+        if found.origin:
+            self.note(fed_by=found.origin)
+        return found
 
     def given(self, name: str) -> tuple[tuple[str, ...], bool]:
         """The paths for an input, and whether they are the user's own (`--data`) or the sample."""

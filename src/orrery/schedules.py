@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orrery import files
+from orrery import feeds, files
 from orrery.manifest import Manifest
 from orrery.run import Request
 
@@ -30,15 +30,27 @@ def plan(request: Request) -> dict[str, Any]:
     bound = {role: request.profile.binding(role, system.slug) for role in system.needs}
     facts["into"] = [f"{role}: {each.engine}, {each.fidelity}, {each.server}" for role, each in bound.items()]
     facts["makes"] = list(system.outputs)
+    if request.contract is not None:
+        feed = feeds.of_contract(request.contract, system)
+        facts["makes"] = [feed.table, feed.rejected]
     facts["then"] = "contents that are loaded already are passed over; a restated file is applied as a difference"
     return facts
 
 
-def daily(system: Manifest, data: Sequence[str], settings: Sequence[str], profile: str) -> dict[str, str]:
+def daily(
+    system: Manifest,
+    data: Sequence[str],
+    settings: Sequence[str],
+    profile: str,
+    mapping: Path | None = None,
+    contract: Path | None = None,
+) -> dict[str, str]:
     """The cron line, and the service and timer units, that run a system for the day before, every day."""
     name = system.name.lower()
     options = [f"--data={each}" for each in data] + [f"--set={each}" for each in settings]
     options += [f"--profile={profile}"] if profile != "embedded" else []
+    options += [f"--map={mapping}"] if mapping else []
+    options += [f"--contract={contract}"] if contract else []
     command = shlex.join(
         [sys.executable, "-m", "orrery", "run", name, "--date", "yesterday", "--wait", "3600", *options]
     )

@@ -225,5 +225,7 @@ def run_result(summary: Mapping[str, Any]) -> None:
     for role, played in summary["fidelity"].items():
         out(f"{role}: {played} (profile {summary['profile']})")
     out(f"took {summary['seconds']:.1f} s; kept as run {summary['run_id']}")
-    out(f"look at it:        {command()} show {name}")
-    out(f"the refused rows:  {command()} show {name} --rejected")
+    table = target.get("table", "").partition(".")[2]
+    other = f" --table {table}" if summary.get("fed_by") and table else ""
+    out(f"look at it:        {command()} show {name}{other}")
+    out(f"the refused rows:  {command()} show {name} --rejected{other}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +15,19 @@ from orrery.cli.looking import Json
 from orrery.errors import BadInput
 from orrery.manifest import Manifest
 
+if TYPE_CHECKING:
+    from orrery.run import Request
+
 ProfileName = Annotated[str, typer.Option("--profile", "-p", help="embedded, services, or a file of your own.")]
 Data = Annotated[list[str] | None, typer.Option("--data", help="NAME=FILE, a folder or a quoted glob; again for more.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; `orrery info SYSTEM` lists the settings.")]
+Map = Annotated[
+    Path | None, typer.Option("--map", help="A mapping (orrery data map) that fills the system's table from your file.")
+]
+OwnContract = Annotated[
+    Path | None, typer.Option("--contract", help="A contract (orrery data infer): your file into a table of its own.")
+]
+Confirm = Annotated[bool, typer.Option("--confirm", help="You have read the mapping, and it is right.")]
 Day = Annotated[
     str | None, typer.Option("--date", help="One day (2024-01-31, yesterday) or a range (2024-01-01..2024-01-31).")
 ]
@@ -40,6 +51,9 @@ def run(
     settings: Set = None,
     date: Day = None,
     profile: ProfileName = "embedded",
+    mapping: Map = None,
+    contract: OwnContract = None,
+    confirm: Confirm = False,
     wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run of the system.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +62,7 @@ def run(
 
     reporter = render.Quiet() if as_json else render.Lines()
     summaries = []
-    requests = _requests(catalogue.find(system), data, settings, date, profile, wait)
+    requests = requests_of(catalogue.find(system), data, settings, date, profile, wait, mapping, contract, confirm)
     for request in requests:
         if not as_json:
             day = f" for {request.interval}" if request.interval else ""
@@ -69,6 +83,8 @@ def plan(
     settings: Set = None,
     date: Day = None,
     profile: ProfileName = "embedded",
+    mapping: Map = None,
+    contract: OwnContract = None,
     schedule: Annotated[bool, typer.Option("--schedule", help="Print the cron line and the systemd timer.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -77,14 +93,14 @@ def plan(
 
     found = catalogue.find(system)
     if schedule:
-        lines = schedules.daily(found, data or [], settings or [], profile)
+        lines = schedules.daily(found, data or [], settings or [], profile, mapping, contract)
         if as_json:
             render.document(lines)
         else:
             for name, text in lines.items():
                 render.out(f"# {name}\n{text}")
         return
-    request = _requests(found, data, settings, date, profile, 0)[0]
+    request = requests_of(found, data, settings, date, profile, 0, mapping, contract, confirm=True)[0]
     facts = schedules.plan(request)
     if as_json:
         render.document(facts)
@@ -126,6 +142,7 @@ def show(
     rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many rows.")] = 10,
     rejected: Annotated[bool, typer.Option("--rejected", help="The refused rows instead.")] = False,
     columns: Annotated[str | None, typer.Option("--columns", help="Only these, separated by commas.")] = None,
+    table: Annotated[str | None, typer.Option("--table", help="Another table of the system, by its name.")] = None,
     profile: ProfileName = "embedded",
     as_json: Json = False,
 ) -> None:
@@ -133,7 +150,9 @@ def show(
     from orrery import inspection
 
     found = catalogue.find(system)
-    names, values = inspection.rows(found, profiles.load(profile, profiles.home()), rows=rows, rejected=rejected)
+    names, values = inspection.rows(
+        found, profiles.load(profile, profiles.home()), rows=rows, rejected=rejected, table=table
+    )
     if columns is not None:
         wanted = columns.split(",")
         if unknown := [name for name in wanted if name not in names]:
@@ -172,14 +191,18 @@ def check(
         raise typer.Exit(6)
 
 
-def _requests(
+def requests_of(
     system: Manifest,
     data: Sequence[str] | None,
     settings: Sequence[str] | None,
     date: str | None,
     profile: str,
     wait: float,
-) -> list[Any]:
+    mapping: Path | None = None,
+    contract: Path | None = None,
+    confirm: bool = False,
+) -> list[Request]:
+    """What the options ask for: one request, or one for each day of a range."""
     from orrery.run import Request
 
     home = profiles.home()
@@ -195,7 +218,16 @@ def _requests(
         given[name] = (*given.get(name, ()), value)
     chosen = dict(_pair(each, "--set engine=duckdb") for each in settings or [])
     loaded = profiles.load(profile, home)
-    requests = [Request(system, loaded, home, given, chosen, day, wait) for day in _days(date)]
+    if (mapping or contract) and (bool(mapping and contract) or len(given) != 1):
+        raise BadInput(
+            "A mapping or a contract is for one input of your own.",
+            looked="the command line",
+            found="both --map and --contract" if mapping and contract else f"{len(given)} inputs named by --data",
+            fix=f"--data {next(iter(system.inputs))}=FILE with --map or with --contract",
+        )
+    requests = [
+        Request(system, loaded, home, given, chosen, day, wait, contract, mapping, confirm) for day in _days(date)
+    ]
     requests[0].chosen()
     return requests
 

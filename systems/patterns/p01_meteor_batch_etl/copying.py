@@ -10,16 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from orrery import files
+from orrery.contracts import quoted
 from orrery.delimited import Block, Refused
 from orrery.effects import Writer
 from orrery.engines import postgres
 from orrery.errors import IntegrityBroken
 from orrery.files import Delivered
+from orrery.judging import Judge, Judged, integers
 from orrery.run import Run
 
-from .judging import Judge, Judged, integers
-
-REJECTED = "p01_meteor.launches_rejected"
 WORKERS = 2  # threads that judge; the one that writes waits for PostgreSQL most of the time
 
 
@@ -86,7 +85,7 @@ class FileCopy:
     def copy(self, table: str, number: str, encoded: bytes, rows: int) -> None:
         """One COPY; what PostgreSQL says it took must be what was sent."""
         cursor = self.connection.cursor()
-        with cursor.copy(f"copy {table} ({', '.join([*self.columns, number])}) from stdin (format binary)") as copy:
+        with cursor.copy(f"copy {table} ({quoted([*self.columns, number])}) from stdin (format binary)") as copy:
             copy.write(encoded)
         if cursor.rowcount != rows:
             raise IntegrityBroken(
@@ -102,7 +101,7 @@ class FileCopy:
         self.counts["rejected"] += len(refused)
         if refused:
             names = "file_id, line, file_name, byte_offset, column_name, rule, message, record_text"
-            with self.connection.cursor().copy(f"copy {REJECTED} ({names}) from stdin") as copy:
+            with self.connection.cursor().copy(f"copy {self.judge.feed.rejected} ({names}) from stdin") as copy:
                 for each in refused:
                     place = (self.file_id, each.line, self.delivered.name, each.byte_offset)
                     copy.write_row((*place, each.column, each.rule, each.message, each.text))

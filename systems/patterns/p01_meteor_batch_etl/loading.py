@@ -5,6 +5,8 @@ straight    new keys go into the target itself; into an empty one before its pri
 merge       a file that restates some keys waits in a temporary table, and only what differs is written
 replace     a file that rewrites most of a large table goes straight in beside the old rows, and what is old goes
 
+A table of the user's own may have no key: a restated file is then merged by what its rows say, and how often.
+
 Which of them it is shows at the first key that is there already, and in a sample of the file. Where a way turns out
 not to be one (a duplicate, a reader that holds the table), its savepoint is taken back, and the file is merged.
 """
@@ -15,31 +17,38 @@ from typing import Any
 
 import psycopg
 
+from orrery.contracts import quoted
 from orrery.effects import Writer
+from orrery.feeds import Feed
 from orrery.files import Delivered
+from orrery.judging import Judge
 from orrery.run import Run
 
-from .copying import REJECTED, FileCopy
-from .judging import Judge
+from .copying import FileCopy
 
-TARGET, FILES = "p01_meteor.launches", "p01_meteor.files"
+FILES = "p01_meteor.files"
 LARGE = 4 << 20  # bytes of a file; below that nothing is gained by building the key later
 SAMPLE = 500  # rows
-OWN = f"(select file_id from {FILES} where file_name = %(file_name)s and day = %(day)s)"  # earlier contents of the file
 DUPLICATE = {
     "duplicate_row": "the same launch as line {}, in every column",
-    "key_conflict": "another row has this designator and says something else",
+    "key_conflict": "another row has this key and says something else",
 }
 
 
-class FileLedger:
-    """Which contents are in the target already (table `files`), by name, day and sha256."""
+def ledger_of(feed: Feed, run: Run) -> str:
+    """The table that knows the files of a feed: a user's own table has one of its own."""
+    return FILES if feed.table in run.system.outputs else f"{feed.table}_files"
 
-    def __init__(self, writer: Writer, run: Run) -> None:
-        self.writer, self.run = writer, run
+
+class FileLedger:
+    """Which contents are in the target already, by name, day, sha256 and the rules that they were read by."""
+
+    def __init__(self, writer: Writer, run: Run, feed: Feed) -> None:
+        self.writer, self.run, self.feed, self.table = writer, run, feed, ledger_of(feed, run)
         self.day = run.interval.isoformat() if run.interval else ""
+        self.rules = feed.origin.get("sha256", "")
         rows = writer.query(
-            f"select file_name, sha256 from {FILES} where is_current and day = %(day)s", {"day": self.day}
+            f"select file_name, sha256 || rules from {self.table} where is_current and day = %(day)s", {"day": self.day}
         )
         self.by_name = dict(rows)
 
@@ -49,30 +58,31 @@ class FileLedger:
         A copy is known only while the file that it is a copy of stays as it is: one that is restated by the same
         delivery (as when logs are rotated) takes its rows along.
         """
-        restated = {each.name for each in delivered if self.by_name.get(each.name, each.sha256) != each.sha256}
-        holds = {sha256: name for name, sha256 in self.by_name.items() if name not in restated}
+        content = {each.name: each.sha256 + self.rules for each in delivered}
+        restated = {name for name, there in self.by_name.items() if content.get(name, there) != there}
+        holds = {there: name for name, there in self.by_name.items() if name not in restated}
         new: list[Delivered] = []
         known = []
         for each in delivered:
-            is_copy = each.sha256 in holds and each.name not in restated
-            if self.by_name.get(each.name) == each.sha256:
+            is_copy = content[each.name] in holds and each.name not in restated
+            if self.by_name.get(each.name) == content[each.name]:
                 known.append({"name": each.name, "loaded_as": each.name})
             elif is_copy:
-                known.append({"name": each.name, "loaded_as": holds[each.sha256]})
+                known.append({"name": each.name, "loaded_as": holds[content[each.name]]})
             else:
                 new.append(each)
-                holds.setdefault(each.sha256, each.name)
+                holds.setdefault(content[each.name], each.name)
         return new, known
 
     def next_file_id(self) -> int:
         """The number that the next file gets."""
-        return int(self.writer.query(f"select coalesce(max(file_id), 0) + 1 from {FILES}")[0][0])
+        return int(self.writer.query(f"select coalesce(max(file_id), 0) + 1 from {self.table}")[0][0])
 
     def target(self) -> dict[str, Any]:
         """What is in the target now."""
-        count = self.writer.query(f"select count(*) from {TARGET}")[0][0]
-        refused = self.writer.query(f"select count(*) from {REJECTED}")[0][0]
-        return {"target": {"table": TARGET, "rows": count, "rejected_rows": refused}}
+        count = self.writer.query(f"select count(*) from {self.feed.table}")[0][0]
+        refused = self.writer.query(f"select count(*) from {self.feed.rejected}")[0][0]
+        return {"target": {"table": self.feed.table, "rows": count, "rejected_rows": refused}}
 
 
 class FileLoad(FileCopy):
@@ -80,30 +90,39 @@ class FileLoad(FileCopy):
 
     def __init__(self, run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge: Judge) -> None:
         super().__init__(run, ledger.writer, delivered, judge, ledger.next_file_id())
-        self.load_id, self.is_restated = load_id, delivered.name in ledger.by_name
+        self.load_id, self.rules, self.is_restated = load_id, ledger.rules, delivered.name in ledger.by_name
         self.names = {"file_name": delivered.name, "day": ledger.day, "file_id": self.file_id}
-        # how SQL speaks of the columns of a launch
-        self.shown = {"columns": ", ".join(self.columns), "own": OWN} | {
-            f"{table}_columns": ", ".join(f"{table}.{name}" for name in self.columns)
-            for table in ("target", "incoming", "old", "new")
+        self.target, self.files, key = judge.feed.table, ledger.table, judge.contract.key
+        # earlier contents of the file
+        self.own = f"(select file_id from {self.files} where file_name = %(file_name)s and day = %(day)s)"
+        # how SQL speaks of the columns of a row
+        self.shown = {
+            "target": self.target,
+            "files": self.files,
+            "own": self.own,
+            "columns": quoted(self.columns),
+            "key": quoted(key),
         }
+        for table in ("target", "incoming", "old", "new"):
+            self.shown[f"{table}_columns"] = quoted(self.columns, of=table)
+            self.shown[f"{table}_key"] = quoted(key, of=table)
 
     def load(self) -> dict[str, Any]:
         """Bring the file in; gives the counts of its rows."""
         if self.is_restated or not self.straight():
             if not (self.rewrites_most() and self.replace()):
                 self.merge()
-            self.connection.execute(f"delete from {REJECTED} where file_id in {OWN}", self.names)
+            self.connection.execute(f"delete from {self.judge.feed.rejected} where file_id in {self.own}", self.names)
         kept = self.kept()
         self.connection.execute(
-            f"update {FILES} set is_current = false where file_name = %(file_name)s and day = %(day)s and is_current",
+            f"update {self.files} set is_current = false"
+            " where file_name = %(file_name)s and day = %(day)s and is_current",
             self.names,
         )
         values = (self.file_id, self.load_id, self.names["file_name"], self.names["day"], self.delivered.sha256, True)
-        self.connection.execute(
-            f"insert into {FILES} values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (*values, self.counts["read"], kept, self.counts["rejected"], self.counts["filtered"]),
-        )
+        counted = (self.counts["read"], kept, self.counts["rejected"], self.counts["filtered"])
+        marks = ", ".join(["%s"] * (len(values) + len(counted) + 1))
+        self.connection.execute(f"insert into {self.files} values ({marks})", (*values, *counted, self.rules))
         return {**self.counts, "kept": kept, "warnings": dict(self.warnings), "checksum": self.checksum}
 
     def kept(self) -> int:
@@ -114,11 +133,11 @@ class FileLoad(FileCopy):
 
     def straight(self) -> bool:
         """Into the target itself; False where a key of the file is there already, or twice in the file."""
-        is_empty = not self.writer.query(f"select 1 from {TARGET} limit 1")
+        is_empty = not self.writer.query(f"select 1 from {self.target} limit 1")
         try:
             with self.connection.transaction():
                 key = self.set_key_aside() if is_empty and self.delivered.size >= LARGE else None
-                self.take(TARGET, "file_id")
+                self.take(self.target, "file_id")
                 self.build_key(key)
         except psycopg.errors.UniqueViolation:
             return False
@@ -132,14 +151,14 @@ class FileLoad(FileCopy):
         """
         found = self.writer.query(
             "select quote_ident(conname) from pg_constraint where conrelid = %(table)s::regclass and contype = 'p'",
-            {"table": TARGET},
+            {"table": self.target},
         )
         if not found:
             return None
         try:
             with self.connection.transaction():
                 self.connection.execute("set local lock_timeout = '2s'")
-                self.connection.execute(f"alter table {TARGET} drop constraint {found[0][0]}")
+                self.connection.execute(f"alter table {self.target} drop constraint {found[0][0]}")
                 self.connection.execute("set local lock_timeout to default")
         except (
             psycopg.errors.LockNotAvailable,
@@ -152,14 +171,13 @@ class FileLoad(FileCopy):
     def build_key(self, key: str | None) -> None:
         """Build again what `set_key_aside` dropped."""
         if key:
-            columns = ", ".join(self.judge.contract.key)
-            self.connection.execute(f"alter table {TARGET} add constraint {key} primary key ({columns})")
+            self.connection.execute(f"alter table {self.target} add constraint {key} primary key ({self.shown['key']})")
 
     # --- replace ----------------------------------------------------------------------------------------------
 
     def rewrites_most(self) -> bool:
         """Whether the file is large, about the table's size, and most of a sample of it would be written anyway."""
-        if self.delivered.size < LARGE:
+        if self.delivered.size < LARGE or not self.judge.contract.key:
             return False
         block = next(self.blocks(), None)
         if block is None:
@@ -167,31 +185,32 @@ class FileLoad(FileCopy):
         chunk = block.parse()
         sample = self.judge.judge(chunk.head(SAMPLE))
         expected = chunk.read * self.delivered.size / block.cut.consumed  # an archive is taken for smaller than it is
-        [(there,)] = self.writer.query(f"select coalesce(sum(rows_kept), 0) from {FILES} where is_current")
+        [(there,)] = self.writer.query(f"select coalesce(sum(rows_kept), 0) from {self.files} where is_current")
         if 2 * expected < there:
             return False
         with self.connection.transaction(force_rollback=True):
             self.make_incoming()
             self.copy("incoming", "line", self.binary(sample, "line"), len(sample.lines))
             [(same,)] = self.connection.execute(
-                f"select count(*) from incoming join {TARGET} as target using (launch_id) where target.file_id in {OWN}"
-                f" and ({self.shown['target_columns']}) is not distinct from ({self.shown['incoming_columns']})",
+                f"select count(*) from incoming join {self.target} as target using ({self.shown['key']})"
+                f" where target.file_id in {self.own}"
+                f" and row({self.shown['target_columns']}) is not distinct from row({self.shown['incoming_columns']})",
                 self.names,
             ).fetchall()
         return bool(2 * same < len(sample.lines))
 
     def replace(self) -> bool:
         """Into the target beside what is there, then take out what is old; False where that cannot be."""
-        before = self.writer.query(f"select count(*) from {TARGET}")[0][0]
+        before = self.writer.query(f"select count(*) from {self.target}")[0][0]
         try:
             with self.connection.transaction():
                 key = self.set_key_aside()
                 if key is None:
                     return False
-                self.take(TARGET, "file_id")
+                self.take(self.target, "file_id")
                 self.connection.execute("set local work_mem = '128MB'")
                 self.connection.execute("set local default_statistics_target = 10")
-                self.connection.execute(f"analyze {TARGET} (file_id, launch_id)")
+                self.connection.execute(f"analyze {self.target} (file_id, {self.shown['key']})")
                 self.counts |= {"deleted": 0, "stayed": 0}
                 self.apply("replace.sql", "overruled", "replaced", "updated")
                 self.connection.execute("drop table replaced")
@@ -214,8 +233,10 @@ class FileLoad(FileCopy):
         Raises:
             UniqueViolation: the file, in the target already, has a key twice.
         """
-        columns = ", ".join(self.judge.contract.key)
-        sql = f"select 1 from {TARGET} where file_id = %(file_id)s group by {columns} having count(*) > 1 limit 1"
+        sql = (
+            f"select 1 from {self.target} where file_id = %(file_id)s"
+            f" group by {self.shown['key']} having count(*) > 1 limit 1"
+        )
         if self.writer.query(sql, self.names):
             raise psycopg.errors.UniqueViolation
 
@@ -229,16 +250,21 @@ class FileLoad(FileCopy):
         self.connection.execute("set local work_mem = '128MB'")
         self.connection.execute("set local default_statistics_target = 10")
         self.connection.execute("analyze incoming")
-        self.refuse_duplicates()
-        self.apply("merge.sql")
-        self.counts["filtered"] += self.counts.pop("overruled")
-        self.connection.execute("drop table incoming, duplicates")  # the next file of the run has its own
+        if self.judge.contract.key:
+            self.refuse_duplicates()
+            self.apply("merge.sql")
+            self.counts["filtered"] += self.counts.pop("overruled")
+            self.connection.execute("drop table incoming, duplicates")  # the next file of the run has its own
+        else:
+            self.apply("rows_without_key.sql")
+            self.counts |= {"updated": 0, "numbered": 0, "wanted": 0}
+            self.connection.execute("drop table incoming, numbered, wanted")
 
     def make_incoming(self) -> None:
         """The temporary table for the rows of one file, each with its line."""
         self.connection.execute(
             f"create temporary table incoming on commit drop as"
-            f" select {self.shown['columns']}, 0::bigint as line from {TARGET} limit 0"
+            f" select {self.shown['columns']}, 0::bigint as line from {self.target} limit 0"
         )
 
     def apply(self, name: str, *wanted: str) -> None:
@@ -255,7 +281,7 @@ class FileLoad(FileCopy):
             return
         rows = self.writer.query("select line, rule, first_line from duplicates order by line")
         rules = {line: (rule, DUPLICATE[rule].format(first)) for line, rule, first in rows}
-        source = self.judge.contract.source_of("launch_id")
+        source = " + ".join(self.judge.contract.source_of(name) or name for name in self.judge.contract.key)
         for block in self.blocks():
             chunk = block.parse()
             hits = [row for row, line in enumerate(chunk.lines.tolist()) if line in rules]

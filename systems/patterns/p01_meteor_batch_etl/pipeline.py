@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from orrery import contracts, effects, files
+from orrery.contracts import Contract
 from orrery.effects import Writer
 from orrery.engines import postgres
 from orrery.errors import GateClosed
+from orrery.feeds import Feed
 from orrery.files import Delivered
+from orrery.judging import Judge
 from orrery.run import Run
 
-from .judging import Judge
-from .loading import FileLedger, FileLoad
-
-TABLES = ("p01_meteor.launches", "p01_meteor.launches_rejected", "p01_meteor.files")
+from .loading import FILES, FileLedger, FileLoad, ledger_of
 
 
 def main(run: Run) -> None:
@@ -29,37 +29,46 @@ def main(run: Run) -> None:
         step.bytes_read = sum(each.size for each in delivered)
         step.rows(read=len(paths) + ignored, kept=len(paths), filtered=ignored)
 
-    tables = {table: run.contract(table) for table in TABLES}
-    with effects.sole_writer(run, "warehouse", tables) as writer:
-        ledger = FileLedger(writer, run)
+    feed = run.feed("launches")  # the launch log, or what a mapping or a contract of the user's says
+    with effects.sole_writer(run, "warehouse", tables(run, feed)) as writer:
+        ledger = FileLedger(writer, run, feed)
         new, known = ledger.split(delivered)
         run.note(files_known=known, **ledger.target())
         if not new:
             run.note(nothing_new=True)
             return
-        judge = Judge(run)
+        judge = Judge(feed, run.interval)
         with writer.transaction() as load_id:
             loaded = [load(run, ledger, load_id, each, judge) for each in new]
-        run.note(files=loaded, **ledger.target(), written=written(writer, loaded))
+        run.note(files=loaded, **ledger.target(), written=written(writer, feed, loaded))
         paths_of = {each.name: str(each.path.absolute()) for each in new}
         run.note(
             lineage_inputs=[
                 {"namespace": "file", "name": paths_of[each["name"]], "rows": each["read"]} for each in loaded
             ],
             lineage_outputs=[
-                writer.dataset(TABLES[0], rows=sum(each["kept"] for each in loaded)),
-                writer.dataset(TABLES[1], rows=sum(each["rejected"] for each in loaded)),
+                writer.dataset(feed.table, rows=sum(each["kept"] for each in loaded)),
+                writer.dataset(feed.rejected, rows=sum(each["rejected"] for each in loaded)),
             ],
         )
 
 
-def written(writer: Writer, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def tables(run: Run, feed: Feed) -> dict[str, Contract]:
+    """The tables that a feed needs: its rows, what was refused of them, and the ledger of files."""
+    return {
+        feed.table: feed.contract,
+        feed.rejected: run.contract("p01_meteor.launches_rejected"),
+        ledger_of(feed, run): run.contract(FILES),
+    }
+
+
+def written(writer: Writer, feed: Feed, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What this run wrote and how it can be recognised later: `orrery check` reads the same rows again."""
     all_is_known = len(loaded) == 1 and loaded[0]["checksum"] is not None
     checksums = {each["file_id"]: each.pop("checksum") for each in loaded}
     marks = []
     for file_id, checksum in checksums.items():
-        mark = {"table": TABLES[0], "column": "file_id", "value": file_id}
+        mark = {"table": feed.table, "column": "file_id", "value": file_id}
         if all_is_known:
             marks.append({**mark, "rows": loaded[0]["kept"], "checksum": str(checksum)})
         else:
@@ -72,10 +81,10 @@ def load(run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge
     with run.step(f"load {delivered.name}") as step:
         loading = FileLoad(run, ledger, load_id, delivered, judge)
         counted = loading.load()
-        if closed := contracts.gate(judge.incoming, read=counted["read"], refused=counted["rejected"]):
+        if closed := contracts.gate(judge.feed.incoming, read=counted["read"], refused=counted["rejected"]):
             raise GateClosed(
                 f"{delivered.name} is held back: nothing of this run was loaded.",
-                looked=f"{judge.incoming.path.name}, {delivered.name}",
+                looked=f"{judge.feed.incoming.path.name}, {delivered.name}",
                 found=closed,
                 fix=f"look at {run.results / 'rejects.parquet'}; the limit is refusedRowsLimit in the contract",
             )

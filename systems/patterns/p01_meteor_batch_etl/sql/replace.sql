@@ -4,9 +4,9 @@
 
 -- name: overruled
 -- what a later day has said already: these rows are passed over, like those of other days
-select from p01_meteor.launches as new
-join p01_meteor.launches as old using (launch_id)
-join p01_meteor.files as owner on owner.file_id = old.file_id
+select from {target} as new
+join {target} as old using ({key})
+join {files} as owner on owner.file_id = old.file_id
 where new.file_id = %(file_id)s and old.file_id <> %(file_id)s and owner.day > %(day)s and %(day)s <> '';
 
 -- name: replaced
@@ -15,30 +15,30 @@ where new.file_id = %(file_id)s and old.file_id <> %(file_id)s and owner.day > %
 -- then on; but an earlier day that comes late does not overrule a later day (a run for everything always does)
 create temporary table replaced on commit drop as
 select old.ctid as place
-from p01_meteor.launches as old
-join p01_meteor.launches as new using (launch_id)
+from {target} as old
+join {target} as new using ({key})
 where new.file_id = %(file_id)s
   and old.file_id <> %(file_id)s
-  and (({old_columns}) is distinct from ({new_columns}) or old.file_id not in {own})
+  and (row({old_columns}) is distinct from row({new_columns}) or old.file_id not in {own})
   and not exists (
-      select from p01_meteor.files as owner
+      select from {files} as owner
       where owner.file_id = old.file_id and owner.day > %(day)s and %(day)s <> ''
   );
 
 -- name: updated
-delete from p01_meteor.launches where ctid = any (array(select place from replaced));
+delete from {target} where ctid = any (array(select place from replaced));
 
 -- name: deleted
 -- rows that an earlier content of this file brought, that nobody has changed since, and that it does not have any more
-delete from p01_meteor.launches as old
+delete from {target} as old
 where old.file_id in {own}
   and not exists (
-      select from p01_meteor.launches as new where new.file_id = %(file_id)s and new.launch_id = old.launch_id
+      select from {target} as new where new.file_id = %(file_id)s and ({new_key}) = ({old_key})
   );
 
 -- name: stayed
-delete from p01_meteor.launches as new
-using p01_meteor.launches as old
+delete from {target} as new
+using {target} as old
 where new.file_id = %(file_id)s
   and old.file_id <> %(file_id)s
-  and old.launch_id = new.launch_id;
+  and ({old_key}) = ({new_key});

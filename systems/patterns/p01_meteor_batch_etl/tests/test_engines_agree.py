@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
 from typing import Any
 
 import oracle
@@ -11,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from orrery import catalogue, contracts
+from orrery import catalogue
+from orrery.judging import Judge
 
 HEADER = b"Launch,Launch_Date,COSPAR,PL_Name,Orig_PL_Name,SATCAT,LV_Type,LV_SN,Site,Suc,Ref"
 BLANKS = st.text(" \t", max_size=3)
@@ -64,16 +63,7 @@ ROWS = st.lists(
 def judge_of(engine: str) -> Any:
     """Meteor's judge, without a run."""
     system = catalogue.find("p01_meteor")
-    catalogue.entry(system)
-    judging = sys.modules[f"orrery_systems_{system.folder.name}.judging"]
-    paths = {name: each.contract for name, each in system.inputs.items()} | dict(system.outputs)
-    run = SimpleNamespace(
-        contract=lambda name: contracts.load(paths[name]),
-        interval=None,
-        folder=system.folder,
-        settings={"engine": engine},
-    )
-    return judging.Judge(run)
+    return Judge(catalogue.function(system, "judging:launches")(system, {"engine": engine}))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from orrery import delimited
 from orrery.contracts import Dialect
 from orrery.errors import BadInput
 
-COLUMNS = ["a", "b", "c"]
+COLUMNS = {name: (name,) for name in "abc"}
 DIALECT = Dialect(",", '"', ("", "-"), blanks_are_layout=True)
 PLAIN = st.sampled_from([b"x", b"yy ", b" z", b"a  b", b"\t", b"-", b"", b'"q"', b"\xc3\xa9"])
 ODD = st.sampled_from(

@@ -1,0 +1,136 @@
+"""From the bytes of a file to typed, checked rows, a block at a time: memory does not grow with the file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from orrery import delimited
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+    from orrery.delimited import Block, Chunk, Refused
+    from orrery.feeds import Feed
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One block: the rows to load with the line of each, the rows refused, the rows of other days.
+
+    Attributes:
+        rows: typed, the columns of the feed's table.
+        warnings: for each rule that only warns (`column:rule`) how many of `rows` break it.
+    """
+
+    rows: pa.Table
+    lines: np.ndarray
+    refused: list[Refused]
+    read: int
+    filtered: int
+    checksum: int
+    warnings: dict[str, int]
+
+
+class Judge:
+    """Types the rows of a feed, then applies its contract's checks, in one pass of DuckDB."""
+
+    def __init__(self, feed: Feed, day: date | None = None) -> None:
+        """A judge of one feed.
+
+        Args:
+            day: rows of other days are passed over, where the feed knows the column that tells the day.
+        """
+        from orrery.engines import postgres
+
+        self.feed, self.contract = feed, feed.contract
+        self.day = day if feed.day_column else None
+        self.database = postgres.converter()
+        for statement in feed.macros:
+            self.database.execute(statement)
+        self.mine = threading.local()
+        checks = self.contract.first_broken()
+        self.query = f"select * replace (coalesce(broken, {checks}) as broken) from ({feed.query})"
+
+    def duck(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own connection to the one DuckDB."""
+        if not hasattr(self.mine, "duck"):
+            self.mine.duck = self.database.cursor()
+        return self.mine.duck  # type: ignore[no-any-return]
+
+    def records(self, blocks: Iterable[bytes], name: str) -> Iterator[Block]:
+        """The records of a file, cut and not yet parsed."""
+        feed = self.feed
+        return delimited.read(blocks, feed.incoming.written_as(), feed.headers, name, feed.incoming.ignored)
+
+    def judge(self, chunk: Chunk) -> Judged:
+        """Split a chunk into rows to load and rows to refuse; each is in exactly one."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        numbered = chunk.table.append_column("row", integers(np.arange(len(chunk.lines))))
+        self.duck().register("chunk", self.feed.prepare(numbered))
+        judged = self.duck().execute(self.query).to_arrow_table()
+        is_good = pc.is_null(judged["broken"])
+        refused = chunk.refused + [
+            self.refusal(chunk, row, broken)
+            for row, broken in zip(
+                *judged.filter(pc.invert(is_good)).select(["row", "broken"]).to_pydict().values(), strict=True
+            )
+        ]
+        good = judged if pc.all(is_good).as_py() else judged.filter(is_good)
+        filtered = 0
+        if self.day is not None and self.feed.day_column:
+            wanted = of_day(good[self.feed.day_column], self.day)
+            filtered = good.num_rows - int(pc.sum(wanted).as_py() or 0)
+            good = good.filter(wanted)
+        rows = good.drop_columns(["row", "broken"])
+        lines = chunk.lines[good["row"].to_numpy()]
+        by_line = sorted(refused, key=lambda each: each.line)
+        return Judged(rows, lines, by_line, chunk.read, filtered, *self.measured(rows))
+
+    def refusal(self, chunk: Chunk, row: int, broken: str) -> Refused:
+        """The refusal of a row for a form or a rule of the cleaning, or for a check of the contract."""
+        column, rule = broken.split(":")
+        contract_says = (
+            check.message for check in self.contract.checks if (check.column, check.rule) == (column, rule)
+        )
+        said = self.feed.messages.get(broken) or self.feed.messages.get(rule) or next(contract_says)
+        return chunk.refuse(row, self.contract.source_of(column), rule, said)
+
+    def measured(self, rows: pa.Table) -> tuple[int, dict[str, int]]:
+        """The checksum of rows, and how many break a rule that only warns (they are loaded all the same)."""
+        from orrery.engines import postgres
+
+        counts = self.contract.warnings()
+        self.duck().register("good", rows)
+        [(checksum, *found)] = (
+            self.duck()
+            .execute(f"select {', '.join([postgres.checksum(rows.column_names), *counts.values()])} from good")
+            .fetchall()
+        )
+        return int(checksum), {name: count for name, count in zip(counts, found, strict=True) if count}
+
+
+def integers(values: np.ndarray) -> pa.Array:
+    """Numbers as an Arrow column; `pa.array` would import pandas to see whether they are pandas' own."""
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64, copy=False))])
+
+
+def of_day(moments: pa.ChunkedArray, day: date) -> pa.ChunkedArray:
+    """Whether each moment (UTC) is on a day."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.equal(
+        moments.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.date32(), safe=False),
+        pa.scalar(day, pa.date32()),
+    )
