@@ -189,7 +189,7 @@ def _form(path: Path, name: str, said: Mapping[str, Any], sources: tuple[str, ..
 
 def _feed(path: Path, incoming: Contract, typed: Contract, table: str, own: Mapping[str, tuple[Form, str]]) -> Feed:
     """A feed out of forms; the file's columns get numbers, so that no header can be taken for something else."""
-    names = [each.name for each in typed.columns if each.name != "file_id"]
+    names = [each.name for each in typed.columns][:-1]  # the last is the loader's file_id
     for name in names:
         if not forms.NAME.fullmatch(name) or name in RESERVED or names.count(name) > 1:
             raise contracts.unusable(
