@@ -156,6 +156,17 @@ def only_profiles_read_the_environment(root: Path) -> list[str]:
     return broken
 
 
+def only_a_run_reads_the_clock(root: Path) -> list[str]:
+    clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+    return [
+        f"{name}:{node.lineno}: reads the wall clock"
+        for name, path in python(root, "src/", "systems/")
+        if name != "src/orrery/run.py" and not is_native(name) and "tests" not in in_system(name)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ".".join(dotted(node.func).split(".")[-2:]) in clocks
+    ]
+
+
 def core_imports_nothing_heavy(root: Path) -> list[str]:
     return [
         f"{name}:{getattr(node, 'lineno', 0)}: imports {module} at the top"
@@ -291,6 +302,8 @@ BREAKS: list[tuple[Rule, str, str]] = [
     (only_profiles_read_the_environment, "src/orrery/run.py", "import os\nx = os.environ['A']\n"),
     (only_profiles_read_the_environment, "src/orrery/run.py", "import os\nx = os.getenv('A')\n"),
     (only_profiles_read_the_environment, f"{SYSTEM}/loading.py", "from os import environ\n"),
+    (only_a_run_reads_the_clock, "src/orrery/ledger.py", "from datetime import datetime\nx = datetime.now()\n"),
+    (only_a_run_reads_the_clock, f"{SYSTEM}/pipeline.py", "import time\nx = time.time()\n"),
     (core_imports_nothing_heavy, "src/orrery/run.py", "import pandas as pd\n"),
     (
         core_imports_nothing_heavy,

@@ -71,8 +71,12 @@ class Writer:
         schema = self.run.system.slug
         try:
             self.connection.execute("begin")
-            sql = f"insert into {schema}.loads (token, run_id) values (%(token)s, %(run_id)s) returning load_id"
-            [(load_id,)] = self.query(sql, {"token": self.run.token, "run_id": self.run.run_id})
+            sql = (
+                f"insert into {schema}.loads (token, run_id, loaded_at)"
+                " values (%(token)s, %(run_id)s, %(loaded_at)s) returning load_id"
+            )
+            known = {"token": self.run.token, "run_id": self.run.run_id, "loaded_at": self.run.now()}
+            [(load_id,)] = self.query(sql, known)
             yield int(load_id)
             self.run.move("STAGED", result=self.run.notes)
             self.run.move("COMMITTING")

@@ -27,6 +27,7 @@ class Input:
     Attributes:
         feed: `module:function` that gives the system's own feed for it, where it has one (feeds.py).
         table: the output that it fills, which a user's mapping fills too.
+        daily: `module:function` that makes a day's delivery out of the sample, for `orrery simulate`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Input:
     sample: Path
     feed: str | None = None
     table: str | None = None
+    daily: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,10 @@ def read(folder: Path) -> Manifest:
 def _input(path: Path, text: str, name: str, table: Any) -> Input:
     if not isinstance(table, dict) or not {"contract", "sample"} <= set(table):
         raise _broken(path, f"[inputs.{name}] wants a contract and a sample", repr(table)[:80], 'contract = "…"')
-    _known_keys(path, text, table, {"contract", "sample", "feed", "table"}, ("inputs", name))
-    return Input(
-        name,
-        path.parent / table["contract"],
-        path.parent / table["sample"],
-        table.get("feed"),
-        table.get("table"),
-    )
+    more = ("feed", "table", "daily")
+    _known_keys(path, text, table, {"contract", "sample", *more}, ("inputs", name))
+    own = {key: table[key] for key in more if key in table}
+    return Input(name, path.parent / table["contract"], path.parent / table["sample"], **own)
 
 
 def _setting(path: Path, text: str, name: str, table: Any) -> Setting:

@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -47,6 +47,11 @@ class Reporter(Protocol):
         """A sentence for the person who looks on."""
 
 
+def utc_now() -> datetime:
+    """The wall clock, in UTC; nothing else here reads it."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for; the ledger keeps it."""
@@ -61,6 +66,7 @@ class Request:
     contract: Path | None = None
     mapping: Path | None = None
     is_confirmed: bool = False
+    clock: Callable[[], datetime] = utc_now
 
     def chosen(self) -> dict[str, str]:
         """Every setting with its value: the default, or what `--set` gave.
@@ -141,8 +147,8 @@ class Run:
     # --- what a pipeline asks for ---------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """The time in UTC; the only clock that a system may read."""
-        return datetime.now(UTC)
+        """The time in UTC, a simulated one in a simulation; the only clock that a system may read."""
+        return self.request.clock()
 
     @property
     def interval(self) -> date | None:

@@ -244,7 +244,7 @@ def _days(text: str | None) -> list[dt.date | None]:
     if text is None:
         return [None]
     first, is_range, last = text.partition("..")
-    days = [_day(first), _day(last if is_range else first)]
+    days = [day_of(first), day_of(last if is_range else first)]
     if days[0] > days[1]:
         raise BadInput(
             f"The range {text} ends before it begins.", looked="--date", found=text, fix=f"--date {last}..{first}"
@@ -252,10 +252,13 @@ def _days(text: str | None) -> list[dt.date | None]:
     return [days[0] + dt.timedelta(days=number) for number in range((days[1] - days[0]).days + 1)]
 
 
-def _day(text: str) -> dt.date:
+def day_of(text: str) -> dt.date:
+    """A day that somebody typed. Raises BadInput where it is none."""
+    from orrery.run import utc_now
+
     words = {"today": 0, "yesterday": 1}
     if text in words:
-        return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=words[text])
+        return utc_now().date() - dt.timedelta(days=words[text])
     try:
         # strptime alone would take 2024-1-5
         day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
