@@ -261,7 +261,7 @@ def _header(
     if len(fields) > COLUMN_LIMIT:
         refuse(name, "line 1", f"{len(fields):,} columns; the limit is {COLUMN_LIMIT:,}", "send fewer columns")
     try:
-        names = [_without_quotes(field.decode(dialect.encoding), dialect.quote) for field in fields]
+        names = [without_quotes(field.decode(dialect.encoding), dialect.quote) for field in fields]
     except UnicodeDecodeError as error:
         found = f"a header that is not {dialect.encoding.upper()}"
         refuse(name, f"line 1, byte {error.start}", found, f"iconv -t UTF-8 {name}, or another encoding in csvDialect")
@@ -292,7 +292,8 @@ def _header(
     return end, [wanted.get(each, f"ignored {number}") for number, each in enumerate(names)]
 
 
-def _without_quotes(text: str, quote: str) -> str:
+def without_quotes(text: str, quote: str) -> str:
+    """A name of the header, without the quotes and the blanks around it."""
     is_quoted = len(text) > 1 and text[0] == text[-1] == quote
     return (text[1:-1].replace(quote * 2, quote) if is_quoted else text).strip()
 

@@ -1,0 +1,186 @@
+"""How the columns of a foreign file may fill a system's table: by names, by words, by what the values look like.
+
+What a table's columns are called elsewhere is the system's to know, and stands in its `own_data.toml` as data: a list
+of `[[fill]]`, tried in order; the first that a column of the file answers to is proposed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orrery.contracts import Contract
+from orrery.errors import ManifestBroken
+from orrery.inference.columns import Column, Texts
+
+LOOKS = ("moment", "words", "number", "any")
+_KEYS = {"column", "names", "look", "before", "after", "values", "constant", "precision_of", "compose"}
+
+
+@dataclass
+class Proposal:
+    """A mapping that somebody should look at.
+
+    Attributes:
+        filled: for each column of the target its form, with `from`.
+        said: for each column of the target why, and what is doubtful ('? ' in front).
+        missing: required columns that nothing fills.
+        empty: other columns of the target that nothing fills.
+        unused: columns of the file that fill nothing.
+    """
+
+    filled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+
+
+def propose(texts: Texts, columns: Sequence[Column], target: Contract, known: Path) -> Proposal:
+    """A mapping from a file's columns to a table's.
+
+    Args:
+        known: the system's `own_data.toml`.
+    """
+    found = Proposal()
+    rules = _rules(known)
+    for rule in rules:
+        if rule["column"] not in found.filled:
+            _propose(texts, columns, rule, found)
+    for rule in rules:
+        if rule["column"] not in found.filled and "compose" in rule:
+            _compose(texts, columns, rule, found)
+    wanted = [column for column in target.columns if column.name != "file_id"]
+    found.filled = {each.name: found.filled[each.name] for each in wanted if each.name in found.filled}
+    left = [each for each in wanted if each.name not in found.filled]
+    found.missing = [each.name for each in left if each.required]
+    found.empty = [each.name for each in left if not each.required]
+    used = {source for form in found.filled.values() for source in _sources(form)}
+    found.unused = [column.header for column in columns if column.header not in used]
+    return found
+
+
+def _rules(path: Path) -> list[dict[str, Any]]:
+    """The rules of a system.
+
+    Raises:
+        ManifestBroken: not TOML, or a key that is not known.
+    """
+    try:
+        rules = tomllib.loads(path.read_text(encoding="utf-8"))["fill"]
+    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        raise ManifestBroken(
+            "What columns are called elsewhere cannot be read.", looked=str(path), found=str(error), fix="mend it"
+        ) from error
+    for rule in rules:
+        if set(rule) - _KEYS or "column" not in rule or rule.get("look", "any") not in LOOKS:
+            raise ManifestBroken(
+                "A rule of [[fill]] is not understood.",
+                looked=str(path),
+                found=repr(rule)[:200],
+                fix=f"keys: {', '.join(sorted(_KEYS))}",
+            )
+    return list(rules)
+
+
+def _propose(texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], found: Proposal) -> None:
+    """Propose what a rule says, if there is a column for it."""
+    name = rule["column"]
+    if "constant" in rule:
+        found.filled[name] = {"constant": rule["constant"]}
+        found.said[name] = ["the same for every row: the file says nothing of it"]
+    elif "precision_of" in rule:
+        moment = found.filled.get(rule["precision_of"], {})
+        if "formats" in moment:
+            found.filled[name] = {**moment, "precision": True}
+            found.said[name] = [f"by the form in which {moment['from']!r} is written"]
+    for wanted in rule.get("names", []):
+        for column in columns:
+            answers = (
+                _plain(column.header) == _plain(wanted) and column.values and _looks(column, rule.get("look", "any"))
+            )
+            if answers and _fill(texts, column, rule, found):
+                return
+
+
+def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal) -> bool:
+    name = rule["column"]
+    form: dict[str, Any] = {"from": column.header}
+    said = [f"{column.header!r}: {column.values:,} of {column.rows:,} rows have it"]
+    for part in ("before", "after"):
+        if part in rule:
+            mark = rule[part].replace("'", "''")
+            [(often,)] = texts.ask(f"select count(*) from text where contains({column.at}, '{mark}')")
+            if 2 * often < column.values:
+                return False
+            form[part] = rule[part]
+            said.append(f"{rule[part]!r} is in {often:,} of its values; what stands {part} it is taken")
+    if rule.get("look") == "moment":
+        form |= column.shape.as_csv_form()
+        said += [each for each in column.evidence if "missing" not in each]
+        said += [f"? {each}" for each in column.doubts if "zone" not in each]
+        if column.shape.kind == "timestamp":
+            said.append("? no zone is written: UTC is taken; else say zone: Europe/Paris")
+    if "values" in rule:
+        words, doubts = _words(texts, column, rule["values"])
+        if not words:
+            return False
+        form["values"] = words
+        said += doubts
+    found.filled[name], found.said[name] = form, said
+    return True
+
+
+def _words(texts: Texts, column: Column, meanings: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[str]]:
+    """Which words of a column mean what; those that mean nothing known are doubts."""
+    words, doubts = {}, []
+    counts = texts.ask(
+        f"select {column.at}, count(*) from text where {texts.known(column)} group by 1 order by 2 desc, 1 limit 50"
+    )
+    for text, count in counts:
+        meant = next((to for to, spelled in meanings.items() if text.lower() in spelled), None)
+        if meant is not None:
+            words[text] = meant
+        else:
+            doubts.append(
+                f"? {text!r} ({count:,} rows) means nothing known here: those rows are refused unless you say what"
+            )
+    return words, doubts[:8]
+
+
+def _compose(texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], found: Proposal) -> None:
+    """A key out of the columns that fill others, where the file has none of its own."""
+    sources = list(dict.fromkeys(s for name in rule["compose"] for s in _sources(found.filled.get(name, {}))))
+    at = [column.at for source in sources for column in columns if column.header == source]
+    if not at:
+        return
+    [(rows,)] = texts.ask("select count(*) from (select distinct columns(* exclude (line)) from text)")
+    [(different,)] = texts.ask(f"select count(*) from (select distinct {', '.join(at)} from text)")
+    found.filled[rule["column"]] = {"from": sources, "join": " / "}
+    found.said[rule["column"]] = [
+        f"? the file has no {rule['column']}; {' + '.join(sources)} tell {different:,} of {rows:,} different rows apart"
+    ]
+
+
+def _looks(column: Column, look: str) -> bool:
+    kind = column.shape.kind
+    if look == "moment":
+        return kind.startswith(("date", "timestamp"))
+    if look == "words":
+        return kind == "text" and 2 * column.values > column.rows
+    if look == "number":
+        return kind.startswith(("numeric", "double", "small", "int", "big"))
+    return True
+
+
+def _sources(form: Mapping[str, Any]) -> list[str]:
+    given = form.get("from", [])
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _plain(text: str) -> str:
+    return re.sub("[^a-z0-9]+", " ", text.lower()).strip()

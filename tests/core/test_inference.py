@@ -1,0 +1,183 @@
+"""What `data infer` finds in small files made for one thing each, and the files that it will not take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orrery.testing import Result, orrery
+
+
+@pytest.fixture
+def infer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+
+    def run(content: bytes, name: str = "a.csv") -> Result:
+        (tmp_path / name).write_bytes(content)
+        return orrery("data", "infer", name, "--json", "--force")
+
+    return run
+
+
+def column(infer: Any, values: list[str], header: str = "x") -> dict[str, Any]:
+    lines = [f'"{value}",{number}' for number, value in enumerate(values)]
+    found: dict[str, Any] = infer("\n".join([f"{header},other", *lines]).encode() + b"\n").json["columns"][0]
+    return found
+
+
+DAYS = range(1, 29)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "form"),
+    [
+        ([str(n) for n in range(60)], "integer", {}),
+        ([str(n + 9 * 10**17) for n in range(60)], "bigint", {}),
+        ([f"{n:05d}" for n in range(60)], "text", {}),
+        ([f"{n}.25" for n in range(60)], "numeric(12,2)", {}),
+        ([f"{n},5" for n in range(60)], "numeric(11,1)", {"decimal": ","}),
+        ([f"{n},000.5 " for n in range(1, 60)], "numeric(11,1)", {"thousands": ","}),
+        ([f"{n}.000,50" for n in range(1, 60)], "numeric(11,1)", {"thousands": ".", "decimal": ","}),
+        ([f"${n}" for n in range(60)], "integer", {"strip": ["$"]}),
+        ([f"{n} km" for n in range(60)], "integer", {"strip": ["km"]}),
+        ([f"S{n}" for n in range(60)], "text", {}),
+        ([f"({n}.00)" for n in range(60)], "text", {}),
+        ([f"{'$' if n % 2 else '€'}{n}" for n in range(60)], "text", {}),
+        ([f"{n}e-3" for n in range(60)], "double precision", {}),
+        ([f"0.{n:012d}1" for n in range(60)], "double precision", {}),
+        (["true", "false"] * 30, "boolean", {}),
+        (["ja", "nein"] * 30, "boolean", {"is_true": ["ja"], "is_false": ["nein"]}),
+        (["0", "1"] * 30, "integer", {}),
+        ([f"2024-01-{day:02d}" for day in DAYS], "date", {"formats": ["%Y-%m-%d"]}),
+        ([f"{day:02d}/01/2024" for day in DAYS], "date", {"formats": ["%d/%m/%Y"]}),
+        ([f"01/{day:02d}/2024" for day in DAYS], "date", {"formats": ["%m/%d/%Y"]}),
+        ([f"{day:02d}.01.2024" for day in DAYS], "date", {"formats": ["%d.%m.%Y"]}),
+        ([f"2024-01-{day:02d}T10:00:00Z" for day in DAYS], "timestamptz", {"formats": ["%Y-%m-%dT%H:%M:%SZ"]}),
+        ([f"2024-01-{day:02d} 10:00" for day in DAYS], "timestamp", {"formats": ["%Y-%m-%d %H:%M"]}),
+        ([f"1957 Oct {day:>2} 1928:34" for day in DAYS], "timestamp", {"formats": ["%Y %b %d %H%M:%S"]}),
+        (["x", "y"] * 30, "text", {}),
+    ],
+)
+def test_a_column_is_what_all_its_values_say(infer: Any, values: list[str], kind: str, form: dict[str, Any]) -> None:
+    found = column(infer, values)
+    assert (found["type"], found["form"]) == (kind, form)
+
+
+def test_day_or_month_first_is_not_guessed(infer: Any) -> None:
+    found = column(infer, [f"{day:02d}/{month:02d}/2024" for day in range(1, 13) for month in range(1, 13)])
+    assert found["type"] == "text"
+    assert "day or month first?" in found["doubts"][0]
+
+
+def test_a_few_values_that_do_not_read_are_named_with_their_lines(infer: Any) -> None:
+    found = column(infer, [str(n) if n not in (7, 50) else "lots" for n in range(200)])
+    assert found["type"] == "integer"
+    assert found["misfits"] == [[9, "lots"], [52, "lots"]]
+    few = column(infer, [str(n) if n % 10 else "lots" for n in range(200)])
+    assert few["type"] == "text", "one in ten is no slip"
+
+
+def test_marks_for_missing_are_found_in_columns_of_a_type_only(infer: Any) -> None:
+    rows = [f"{n if n % 7 else 'N/A'},{'x' if n % 3 else 'NULL'}" for n in range(100)]
+    told = infer("\n".join(["size,word", *rows]).encode() + b"\n").json
+    assert told["dialect"]["missing"] == ["", "N/A"]
+    assert told["columns"][0]["values"] == 100 - 15
+    assert "'NULL'" in told["columns"][1]["doubts"][0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words", "found"),
+    [
+        ("utf-8", "Größe,naïve", "utf-8"),
+        ("latin-1", "Größe,naïve", "iso8859-1"),
+        ("cp1252", "Café,5 € – “so”", "cp1252"),
+        ("cp1250", "Łukasz,Łódź", "cp1250"),
+        ("cp1251", "Иван,Москва", "cp1251"),
+        ("koi8-r", "Иван,Москва", "koi8-r"),
+    ],
+)
+def test_the_encoding_is_told_by_the_letters_that_it_makes(infer: Any, encoding: str, words: str, found: str) -> None:
+    told = infer(("name,town\n" + f"{words}\n" * 20).encode(encoding)).json
+    assert told["dialect"]["encoding"] == found
+    assert encoding == "utf-8" or "not certain" in told["doubts"][0]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_cuts_alike(infer: Any, delimiter: str) -> None:
+    rows = [delimiter.join(["a, b; c", "1,5", f"x|{n}" if delimiter != "|" else str(n)]) for n in range(30)]
+    quoted = (
+        [delimiter.join(f'"{part}"' for part in row.split(delimiter)) for row in rows] if delimiter in ",;" else rows
+    )
+    if delimiter in ",;":
+        quoted = [delimiter.join(['"a, b; c"', '"1,5"', f"x|{n}"]) for n in range(30)]
+    told = infer("\n".join([delimiter.join(["one", "two", "three"]), *quoted]).encode() + b"\n").json
+    assert told["dialect"]["delimiter"] == delimiter
+    assert [each["header"] for each in told["columns"]] == ["one", "two", "three"]
+
+
+def test_ragged_rows_are_reported_with_their_lines(infer: Any) -> None:
+    told = infer(b"a,b,c\n1,2,3\n4,5\n6,7,8,9\n" + b"1,2,3\n" * 30).json
+    assert (told["rows"], told["unreadable_rows"]) == (31, 2)
+    assert "line 3: 2 fields" in told["doubts"][-1]
+
+
+def test_names_are_made_for_a_table_and_are_all_different(infer: Any) -> None:
+    told = infer("Größe,a b,a_b,A-B,1st,order,row,file_id,имя\n".encode() + b"1,2,3,4,5,6,7,8,9\n" * 2).json
+    names = [each["name"] for each in told["columns"]]
+    assert names == ["grosse", "a_b", "a_b_2", "a_b_3", "n_1st", "order", "row_value", "file_id_value", "column_9"]
+
+
+def test_no_key_is_proposed_where_rows_are_measurements(infer: Any) -> None:
+    told = infer(b"sensor,value\n" + b"a,1\nb,2\n" * 30).json
+    assert told["key"]["columns"] == []
+    assert told["key"]["duplicates"] == 58
+
+
+def test_two_columns_together_may_be_the_key(infer: Any) -> None:
+    rows = [f"{day},{station},7" for day in range(20) for station in "abc"]
+    told = infer("\n".join(["day,station,value", *rows]).encode() + b"\n").json
+    assert told["key"]["columns"] == ["day", "station"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "the file is empty"),
+        (b"a,b\n", "a header and no rows"),
+        (b"1,2,3\n4,5,6\n", "no header"),
+        ("a,b\n1,2\n".encode("utf-16"), "UTF-16, by its byte-order mark"),
+        (("a,b\n" + "1,2\n" * 50).encode("utf-16-le"), "are NUL: UTF-16"),
+        (bytes(range(256)) * 20, "control characters"),
+        (b"PK\x03\x04rest of a workbook", "zip, by its first bytes"),
+        (b"a,a\n1,2\n", "two columns of one name"),
+        (b"# made by X\n# on Monday\na,b\n1,2\n", "lines of comment before the header"),
+        (b"sep=;\na;b\n1;2\n", "a line for spreadsheets"),
+    ],
+)
+def test_what_infer_will_not_take_is_said_with_a_way_to_mend_it(
+    infer: Any, tmp_path: Path, content: bytes, told: str
+) -> None:
+    ended = infer(content)
+    assert ended.exit_code == 2
+    assert told in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_a_compressed_file_is_read_as_it_is(infer: Any) -> None:
+    import gzip
+
+    told = infer(gzip.compress(b"name,size\nx,1\ny,2\n"), "sizes.csv.gz").json
+    assert told["draft"] == "sizes.odcs.yaml"
+    assert [each["type"] for each in told["columns"]] == ["text", "integer"]
+
+
+def test_a_number_that_may_mean_another_is_doubted(infer: Any) -> None:
+    for values in ([f"{n},000" for n in range(1, 60)], [f"{n}.000" for n in range(1, 60)]):
+        found = column(infer, values)
+        assert "it could as well be" in found["doubts"][0]
+    assert column(infer, [f"{n}.25" for n in range(60)])["doubts"] == []
+    assert column(infer, [f"202401{day:02d}" for day in DAYS])["doubts"][0].startswith("it could as well be date")
