@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,13 +20,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 METEOR = "systems/patterns/p01_meteor_batch_etl/README.md"
-# block → the command whose output it shows, and the READMEs that have it
+OWN = "docs/own-data.md"
+MISSIONS = ["--data", "launches=missions.csv"]
+# block → the commands whose output it shows, and the pages that have it; `!` in front: lines of a file that match
 BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
     "run": ([["run", "meteor"]], ["README.md", METEOR]),
     "again": ([["run", "meteor"]], [METEOR]),
     "show": (
         [["show", "meteor", "--rows", "3", "--columns", "launch_id,launched_at,vehicle,site,pad,outcome"]],
         [METEOR],
+    ),
+    "own-map": ([["data", "map", "meteor", "missions.csv"]], [OWN]),
+    "own-map-validate": ([["data", "validate", "meteor", "missions.csv", "--map", "missions.map.yaml"]], [OWN]),
+    "own-map-run": ([["run", "meteor", *MISSIONS, "--map", "missions.map.yaml", "--confirm"]], [OWN]),
+    "own-infer": ([["data", "infer", "missions.csv"]], [OWN]),
+    "own-draft": ([["!missions.odcs.yaml", "# Rocket: ", "# Status Mission: "]], [OWN]),
+    "own-run": ([["run", "meteor", *MISSIONS, "--contract", "missions.odcs.yaml"]], [OWN]),
+    "own-show": (
+        [["show", "meteor", "--table", "missions", "--rows", "3", "--columns", "detail,datum,rocket,status_mission"]],
+        [OWN],
     ),
 }
 VARIABLE = [
@@ -40,19 +54,27 @@ def printed() -> dict[str, str]:
     said = {}
     with tempfile.TemporaryDirectory(prefix="orrery-readme-") as name:
         environment = {**os.environ, "ORRERY_HOME": str(Path(name) / ".orrery"), "NO_COLOR": "1"}
+        work = Path(name) / "work"
+        work.mkdir()
+        shutil.copy(ROOT / "docs" / "examples" / "missions.csv", work)
 
         def orrery(*arguments: str) -> str:
-            command = [sys.executable, "-m", "orrery", *arguments]
+            if arguments[0].startswith("!"):
+                return stretch((work / arguments[0][1:]).read_text(encoding="utf-8"), *arguments[1:])
+            own = "missions" in " ".join(arguments)
             done = subprocess.run(
-                command,
-                cwd=ROOT,
+                [sys.executable, "-m", "orrery", *arguments],
+                cwd=work if own else ROOT,
                 env=environment,
                 text=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                check=True,
+                check=False,
             )
-            return done.stdout
+            if done.returncode not in (0, 3):
+                raise SystemExit(done.stdout)
+            script = Path(sys.executable).with_name("orrery")
+            return done.stdout.replace(shlex.quote(str(script)), "orrery") if own else done.stdout
 
         try:
             for block, (commands, _) in BLOCKS.items():
@@ -60,6 +82,14 @@ def printed() -> dict[str, str]:
         finally:
             orrery("down")
     return said
+
+
+def stretch(text: str, first: str, last: str) -> str:
+    """The lines of a file from the one that matches `first` to the one before `last` does."""
+    lines = text.splitlines(keepends=True)
+    begin = next(number for number, line in enumerate(lines) if re.search(first, line))
+    end = next(number for number, line in enumerate(lines) if number > begin and re.search(last, line))
+    return "".join(lines[begin:end])
 
 
 def indented(text: str) -> str:

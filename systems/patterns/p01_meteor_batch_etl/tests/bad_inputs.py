@@ -260,7 +260,7 @@ TEXTS = [
     whole(
         "K10", "every row is refused", lines(row(1, Suc="X"), row(2, Suc="X")), "all 2 rows were refused", exit_code=3
     ),
-    one("K11", "a key of 65 characters", row(2, Launch="L" * 65), "too_long"),
+    one("K11", "a key of 257 characters", row(2, Launch="L" * 257), "too_long"),
     one("K12", "a name of 300 characters", row(2, PL_Name="n" * 300), "too_long"),
 ]
 CASES = [*FILES, *DATES, *TEXTS]

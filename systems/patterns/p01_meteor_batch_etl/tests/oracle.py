@@ -182,7 +182,7 @@ def typed_row(values: Mapping[str, str | None]) -> tuple[Row, str | None, str | 
         "outcome": {"S": "success", "F": "failure"}[suc],
         "reference": values["Ref"],
     }
-    if len(launch) > 64:
+    if len(launch) > 256:
         return row, "too_long", "Launch"
     if not datetime(1942, 1, 1, tzinfo=UTC) <= moment[0] < datetime(2100, 1, 1, tzinfo=UTC):
         return row, "launched_at_out_of_range", "Launch_Date"
