@@ -40,7 +40,7 @@ types: ## the type checker alone
 	@sh tools/bootstrap.sh test
 	@$(PY) -m mypy
 
-bench: ## compare a system with what you would use instead
+bench: ## compare a system with what you would use instead (`orrery bench` measures it alone, at several sizes)
 	@sh tools/bootstrap.sh bench
 	@$(PY) bench/$(or $(SYSTEM),meteor).py $(ARGS)
 

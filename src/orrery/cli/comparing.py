@@ -1,8 +1,10 @@
-"""`diff`, `lineage`: what changed between two runs, and where each column comes from."""
+"""`diff`, `lineage`, `bench`: what changed between two runs, where each column comes from, what a size costs."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,8 @@ import typer
 from orrery import catalogue, profiles
 from orrery.cli import render
 from orrery.cli.looking import Json
+from orrery.cli.running import Set, _pair
+from orrery.errors import BadInput
 
 A_RUN = "A run: the beginning of its id, `latest` or `previous`."
 
@@ -21,6 +25,10 @@ def add_to(app: typer.Typer) -> None:
         "orrery diff 20260101T06 latest --json"
     )(diff)
     app.command(epilog="Examples:  orrery lineage meteor  ·  orrery lineage meteor --run previous --json")(lineage)
+    app.command(
+        epilog="Examples:  orrery bench meteor  ·  orrery bench meteor --scale 1,10 --base 10000 --runs 1  ·  "
+        "orrery bench meteor --set engine=duckdb --out ."
+    )(bench)
 
 
 def diff(
@@ -83,6 +91,58 @@ def lineage(
         render.out(render.in_a_line(line))
     if not lines:
         render.note("it read and wrote nothing")
+
+
+def bench(
+    system: str,
+    scale: Annotated[str, typer.Option("--scale", help="Multiples of --base, separated by commas.")] = "1,4,16",
+    base: Annotated[int, typer.Option("--base", min=1, help="Rows at scale 1.")] = 100_000,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="How often each size is measured.")] = 3,
+    settings: Set = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the JSON and the SVG; without: bench/ in the state folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The cost of a system alone as its input grows: seconds, peak memory, rows a second; median of several runs.
+
+    Each run is a command of its own with a server and a state folder of its own; your data and runs are not touched.
+    (`make bench` in a checkout is something else: it compares a system with other ways to do the same.)
+    """
+    from orrery import benchmark, drawing
+
+    found = catalogue.find(system)
+    chosen = dict(_pair(each, "--set engine=duckdb") for each in settings or [])
+    measured = benchmark.curve(found, _scales(scale), base=base, runs=runs, settings=chosen, told=render.note)
+    folder = out or profiles.home() / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "-".join(["curve", found.name.lower(), *chosen.values()])
+    (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.svg").write_text(drawing.svg(measured), encoding="utf-8")
+    render.note(f"kept in {folder}: {name}.json, {name}.svg")
+    if as_json:
+        render.document(measured)
+        return
+    render.table(
+        ["scale", "rows", "seconds", "peak MB", "rows/s"],
+        [
+            [each["scale"], each["rows"], each["median"], each["peak_mb"], each["rows_per_second"]]
+            for each in measured["sizes"]
+        ],
+    )
+    render.out()
+    for line in drawing.bars(measured):
+        render.out(line)
+    render.out(f"\n{drawing.growth(measured)} (median of {runs})\n{drawing.host(measured)}")
+
+
+def _scales(text: str) -> list[int]:
+    scales = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if 0 in scales or len(set(scales)) < len(scales):
+        raise BadInput(
+            f"'{text}' are not multiples.", looked="--scale", found=text, fix="--scale 1,4,16: whole numbers, each once"
+        )
+    return sorted(scales)
 
 
 def _show_data(data: dict[str, Any]) -> None:
