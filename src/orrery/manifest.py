@@ -74,6 +74,11 @@ class Manifest:
         """`p01_meteor`: starts every schema, topic and path of the system."""
         return f"{self.id}_{self.name.lower()}"
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether it claims nothing yet: its folder is there, and nothing that could be run or proven."""
+        return not self.claims
+
 
 def read(folder: Path) -> Manifest:
     """Read `folder/system.toml`.
