@@ -69,6 +69,7 @@ def test_latest_and_previous_are_of_one_system(tmp_path: Path) -> None:
         ("2", "1", "'2' names 2 runs"),
         ("9", "1", "'9' names no runs"),
         ("previous", "1", "no previous run of p01_meteor"),
+        ("1", "21", "different systems"),
     ],
 )
 def test_what_names_no_pair_of_runs_is_refused(tmp_path: Path, first: str, second: str, told: str) -> None:
@@ -76,7 +77,7 @@ def test_what_names_no_pair_of_runs_is_refused(tmp_path: Path, first: str, secon
     kept(tmp_path, "20-p01_meteor-b", x=1)
     kept(tmp_path, "21-p01_meteor-c", x=1)
     kept(tmp_path, "3-p02_comet-d", "p02_comet", x=1)
-    system = "p02_comet" if first == "latest" else None
+    system = "p02_comet" if first == "latest" or second == "21" else None
     with pytest.raises(BadInput, match=told) as caught:
         differing.pick(tmp_path, first, second, system)
     assert caught.value.exit_code is ExitCode.BAD_INPUT
@@ -120,8 +121,8 @@ def test_checksums_are_compared_only_within_one_duckdb(
 
 def test_refused_rows_are_new_or_gone_wherever_their_line_went(tmp_path: Path) -> None:
     first, second = (
-        kept(tmp_path, f"{number}-p01_meteor-a", files=[loaded("f"), *more], files_known=known)
-        for number, more, known in ((1, [loaded("once")], []), (2, [loaded("fresh")], [{"name": "once"}]))
+        kept(tmp_path, f"{number}-p01_meteor-a", files=[loaded("f"), *map(loaded, more)], files_known=[{"name": known}])
+        for number, more, known in ((1, ["once"], "later"), (2, ["fresh", "later"], "once"))
     )
     stays, moved = ("f", 3, None, "form", "x"), ("f", 9, None, "form", "x")
     refuse(
@@ -130,13 +131,13 @@ def test_refused_rows_are_new_or_gone_wherever_their_line_went(tmp_path: Path) -
     )  # fmt: skip
     refuse(
         tmp_path / "runs" / second, ("f", 4, "a", "form", "x"), ("f", 5, "a", "form", "x"), moved,
-        ("fresh", 7, None, "width", "w"),
+        ("fresh", 7, None, "width", "w"), ("later", 8, None, "width", "w"),
     )  # fmt: skip
     found = compared(tmp_path)
     rows = [(row["is"], row["source"], row["line"], row["column"], row["text"]) for row in found["refused"]["rows"]]
     assert rows == [("new", "f", 5, "a", "x"), ("new", "fresh", 7, None, "w"), ("gone", "f", 5, "a", "y")]
     assert (found["refused"]["new"], found["refused"]["gone"]) == (2, 1)
-    assert "1 refused rows are of files that only one of the runs read; they are not compared." in found["remarks"]
+    assert "2 refused rows are of files that only one of the runs read; they are not compared." in found["remarks"]
     few = compared(tmp_path, refusals=1)["refused"]
     assert (few["new"], few["gone"], [row["line"] for row in few["rows"]]) == (2, 1, [5, 5])
 
@@ -163,3 +164,37 @@ def test_a_rejects_file_that_was_never_finished_is_said_to_be_unreadable(tmp_pat
     found = compared(tmp_path)
     assert found["refused"]["new"] is None
     assert any(half in remark and "cannot be compared" in remark for remark in found["remarks"])
+
+
+def test_settings_versions_and_targets_are_shown_where_they_differ(tmp_path: Path) -> None:
+    for number, engine, target in ((1, "pandas", "x"), (2, "duckdb", "y")):
+        kept(tmp_path, f"{number}-p01_meteor-a", settings={"engine": engine, "same": "s"}, target_id=f"target {target}")
+    found = compared(tmp_path)
+    assert found["settings"] == {"settings engine": ["pandas", "duckdb"], "target": ["target x", "target y"]}
+    assert "They wrote to two targets: the counts are those of each." in found["remarks"]
+
+
+def test_steps_of_one_name_are_paired_in_their_order(tmp_path: Path) -> None:
+    for run, reads in (("1-p01_meteor-a", [5, 7]), ("2-p01_meteor-b", [5, 8, 9])):
+        kept(tmp_path, run, x=1)
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        for position, read in enumerate(reads):
+            rows = {"read": read, "kept": read, "rejected": 0, "deduplicated": 0, "filtered": 0}
+            step = {"name": "load", "rows": rows, "bytes": 1, "seconds": read / 10, "peak_mb": 1.5}
+            ledger.add_step(run, position, step)
+        ledger.close()
+    steps = compared(tmp_path)["steps"]
+    assert [each["rows_read"] for each in steps] == [[5, 5], [7, 8], [None, 9]]
+    assert [each["seconds"] for each in steps] == [[0.5, 0.5], [0.7, 0.8], [None, 0.9]]
+    assert {each["step"] for each in steps} == {"load"}
+
+
+def test_a_file_is_the_same_content_or_another(tmp_path: Path) -> None:
+    kept(tmp_path, "1-p01_meteor-a", files=[loaded("a"), loaded("b"), loaded("gone")])
+    kept(tmp_path, "2-p01_meteor-b", files=[loaded("a"), {**loaded("b"), "sha256": "1"}])
+    files = {each["name"]: (each["same_content"], each["was"]) for each in compared(tmp_path)["data"]["files"]}
+    assert files == {
+        "a": (True, ["loaded", "loaded"]),
+        "b": (False, ["loaded", "loaded"]),
+        "gone": (None, ["loaded", None]),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from pathlib import Path
@@ -168,3 +169,49 @@ def test_the_tree_says_what_is_made_from_each_column(tmp_path: Path) -> None:
         "d.p01_meteor.launches  (9 rows written)",
         "└── by the system → file_id",
     ]
+
+
+def test_of_several_inputs_a_column_is_made_from_the_one_that_has_it(tmp_path: Path) -> None:
+    """`k` and `x` stand in one input each; `both` stands in two, and is named with its input."""
+    system = dataclasses.replace(METEOR, inputs=dict.fromkeys(("left", "right"), METEOR.inputs["launches"]))
+    summary = {
+        **SUMMARY,
+        "lineage_inputs": [
+            {"namespace": "file", "name": "/in/l.csv", "rows": 1, "input": "left"},
+            {"namespace": "file", "name": "/in/r.csv", "rows": 1, "input": "right"},
+        ],
+        "contracts": {
+            "left": {"columns": {"k": "text", "both": "text"}, "sources": {}},
+            "right": {"columns": {"x": "text", "both": "text"}, "sources": {}},
+            "p01_meteor.launches": {
+                "columns": {"k": "text", "x": "text", "b": "text"},
+                "sources": {"k": ["k"], "x": ["x"], "b": ["right.both"]},
+            },
+        },
+    }
+    path = tmp_path / "openlineage.jsonl"
+    lineage.write(path, system, summary)
+    [made] = json.loads(path.read_text(encoding="utf-8").splitlines()[1])["outputs"]
+    fields = made["facets"]["columnLineage"]["fields"]
+    found = {
+        column: [(each["name"], each["field"]) for each in facts["inputFields"]] for column, facts in fields.items()
+    }
+    assert found == {"k": [("/in/l.csv", "k")], "x": [("/in/r.csv", "x")], "b": [("/in/r.csv", "both")]}
+
+
+@pytest.mark.parametrize(
+    ("given", "tree"),
+    [
+        (["Launch"], ["└── Launch → d.p01_meteor.launches.launch_id"]),
+        (["Launch", "Note"], ["├── Launch → d.p01_meteor.launches.launch_id", "└── Note   → nothing"]),
+    ],
+)
+def test_the_tree_names_a_column_of_which_nothing_is_made(tmp_path: Path, given: list[str], tree: list[str]) -> None:
+    path = tmp_path / "openlineage.jsonl"
+    kept = {
+        "launches": {"columns": dict.fromkeys(given, "text"), "sources": {}},
+        "p01_meteor.launches": {"columns": {"launch_id": "text"}, "sources": {"launch_id": ["Launch"]}},
+    }
+    lineage.write(path, METEOR, {**SUMMARY, "contracts": kept})
+    shown = list(lineage_tree.lines(json.loads(path.read_text(encoding="utf-8").splitlines()[1])))
+    assert shown == ["/in/a.csv  (10 rows read)", *tree, "d.p01_meteor.launches  (9 rows written)"]
