@@ -63,8 +63,8 @@ def curve(
         folder = Path(name)
         inputs = {scale: {name: folder / f"{name}-{scale}" for name in grown} for scale in scales}
         for scale in scales:
-            for name, (each, function) in grown.items():
-                catalogue.function(system, function)(each.sample, inputs[scale][name], scale * base)
+            for given, (each, function) in grown.items():
+                catalogue.function(system, function)(each.sample, inputs[scale][given], scale * base)
         for number in range(runs):
             for scale in scales:
                 home = folder / f"home-{number}-{scale}"

@@ -57,7 +57,7 @@ class Feed:
 
     @property
     def delivered(self) -> Contract:
-        """What comes in, with the columns of the file: those that the user's contract or mapping takes are text."""
+        """What comes in, with the columns of the file; of a user's own, those that their rules take, as text."""
         if not self.origin:
             return self.incoming
         names = dict.fromkeys(source for each in self.contract.columns for source in each.sources)

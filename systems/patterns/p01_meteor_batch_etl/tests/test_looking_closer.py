@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import space_missions
+from own_rules import contract, mapping, saved
 
 from orrery.testing import Result, Target
 
@@ -101,6 +103,34 @@ def test_a_run_that_found_nothing_new_leaves_the_lineage_of_the_last_that_wrote(
     assert of_it.stdout == ""
     assert "it read and wrote nothing" in of_it.stderr
     assert orrery_run(["lineage", "meteor", "--run", "nothing-like-it"]).exit_code == 2
+
+
+def test_lineage_of_a_users_own_file_has_the_columns_of_that_file(
+    target: Target, meteor: Callable[..., Any], deliver: Deliver, tmp_path: Path, orrery_run: Orrery
+) -> None:
+    copy = space_missions.COPIES[1]
+    path = deliver("missions.csv", space_missions.written(copy, space_missions.missions()))
+    own = saved(tmp_path, "missions.odcs.yaml", contract(copy))
+    foreign = saved(tmp_path, "missions.map.yaml", mapping())
+    for option, rules, table, made, sources in (
+        ("--contract", own, "missions", "detail", {"Detail"}),
+        ("--map", foreign, "launches", "launch_id", {"Detail", "Datum"}),
+    ):
+        meteor("--data", f"launches={path}", option, rules)
+        [_, end] = orrery_run(["lineage", "meteor", "--json"]).json
+        [given] = end["inputs"]
+        rows, rejected = end["outputs"]
+        columns = {field["name"]: field["type"] for field in given["facets"]["schema"]["fields"]}
+        assert {name.strip() for name in columns} < set(copy.header)  # as the contract writes them
+        assert set(columns.values()) == {"text"}
+        assert rows["name"].endswith(f"p01_meteor.{table}")
+        found = rows["facets"]["columnLineage"]["fields"][made]["inputFields"]
+        assert {(each["name"], each["field"]) for each in found} == {(str(path), source) for source in sources}
+        whole = rejected["facets"]["columnLineage"]["fields"]["record_text"]["inputFields"]
+        assert {each["field"] for each in whole} == set(columns)
+    changed = orrery_run(["diff", "--json"]).json
+    assert {"fed by file": ["missions.odcs.yaml", "missions.map.yaml"]}.items() <= changed["settings"].items()
+    assert {each["contract"] for each in changed["schema"]} >= {"p01_meteor.missions", "p01_meteor.launches"}
 
 
 def test_before_any_run_the_lineage_is_what_the_contracts_promise(
