@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative: the folder's own name may hold blanks and any letters.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt types bench lock readme down clean
+.PHONY: help run test lint fmt types bench lock readme new-system down clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 export PYTHON
@@ -14,7 +14,7 @@ LOCK := .venv/bin/uv pip compile -q --python .venv/bin/python --universal --pyth
 help:
 	@echo "Orrery: data systems that run. SYSTEM=name chooses one (meteor), ARGS=\"…\" is passed on."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: ## run a system on its own data (installs only what it needs)
 	@sh tools/bootstrap.sh run
@@ -40,7 +40,7 @@ types: ## the type checker alone
 	@sh tools/bootstrap.sh test
 	@$(PY) -m mypy
 
-bench: ## compare a system with what you would use instead
+bench: ## compare a system with what you would use instead (`orrery bench` measures it alone, at several sizes)
 	@sh tools/bootstrap.sh bench
 	@$(PY) bench/$(or $(SYSTEM),meteor).py $(ARGS)
 
@@ -56,6 +56,10 @@ readme: ## run the claims' tests and write the tables and outputs of the READMEs
 	@$(PY) tools/readme_output.py
 	@$(PY) tools/readme_bench.py
 	@$(PY) tools/readme_tables.py
+
+new-system: ## the folder of a planned system (ID=p02, DOES=star_schema: how its name ends)
+	@sh tools/bootstrap.sh test
+	@$(PY) tools/new_system.py $(ID) $(if $(DOES),--does $(DOES))
 
 down: ## stop every server that was started here
 	@if [ -x .venv/bin/orrery ]; then .venv/bin/orrery down; else echo "Nothing is installed, so nothing runs."; fi

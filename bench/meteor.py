@@ -5,7 +5,8 @@
 
 The limit is psycopg's COPY of a file that is clean already into the same table. Every way starts with an empty
 table, a server that is up and a file in the page cache, and is timed from outside, as a process. The peers get the
-launch log cleaned by Meteor's own SQL, so that only the way into PostgreSQL differs.
+launch log cleaned by Meteor's own SQL, so that only the way into PostgreSQL differs. (`orrery bench meteor` measures
+Meteor alone, at several sizes.)
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def main() -> None:
 def measure(folder: Path, home: Path, server: Server, rows: int, runs: int, ways: list[str]) -> dict:
     """Seconds and peak memory of each way, `runs` times, the ways in turn."""
     dirty, clean, changed = folder / "launches.csv", folder / "clean.csv", folder / "changed"
-    generate(dirty, rows)
+    catalogue.function(METEOR, "scaling:repeated")(METEOR.inputs["launches"].sample, dirty, rows)
     changed.mkdir()
     restated(dirty, changed / "tenth.csv", every=10)
     restated(dirty, changed / "all.csv", every=1)
@@ -152,16 +153,6 @@ def timed(command: list[str], environment: dict, folder: Path) -> tuple[float, f
     if status:
         raise SystemExit(f"{' '.join(command)} failed: {told.decode()[-2000:]}")
     return seconds, used.ru_maxrss / 1024
-
-
-def generate(path: Path, rows: int) -> None:
-    """The launch log as often as it takes, each time with other designators."""
-    header, *records = (METEOR.folder / "data" / "launch_log.csv").read_bytes().splitlines()
-    with path.open("wb") as out:
-        out.write(header + b"\n")
-        for number in range(rows):
-            turn, at = divmod(number, len(records))
-            out.write(records[at].replace(b",", b"#%d," % turn, 1) + b"\n")
 
 
 def restated(path: Path, to: Path, every: int) -> None:

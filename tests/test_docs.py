@@ -13,7 +13,23 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = {"list", "info", "doctor", "plan", "run", "runs", "show", "check", "up", "down", "ps", "env", "clean"}
+VERBS = {
+    "list",
+    "info",
+    "doctor",
+    "plan",
+    "run",
+    "runs",
+    "show",
+    "check",
+    "diff",
+    "lineage",
+    "up",
+    "down",
+    "ps",
+    "env",
+    "clean",
+}
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,7 @@ def test_the_wheel_carries_the_systems_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "orrery/_systems/patterns/p01_meteor_batch_etl/system.toml" in names
     assert "orrery/_systems/patterns/p01_meteor_batch_etl/data/launch_log.csv" in names
+    assert "orrery/_systems/patterns/p01_meteor_batch_etl/scaling.py" in names  # `orrery bench` needs it
     assert "orrery/_profiles/embedded.toml" in names
     assert "orrery/data/roadmap.toml" in names
     assert [name for name in names if "/tests/" in name or "__pycache__" in name or name.endswith(".pyc")] == []

@@ -1,7 +1,10 @@
-"""Writes the table of a system's README that its benchmark measured, from bench/results/<system>-<rows>.json.
+"""Writes what was measured into a system's README, from bench/results.
+
+* `make bench SYSTEM=x` leaves x-<rows>.json: the table of the system beside others.
+* `orrery bench x --out bench/results` leaves curve-x.json: the picture of its cost as its input grows.
 
 tools/readme_bench.py           writes
-tools/readme_bench.py --check   writes nothing; exits 1 where a README shows other figures
+tools/readme_bench.py --check   writes nothing; exits 1 where a README or a picture shows other figures
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from orrery import drawing
+
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {"meteor": "systems/patterns/p01_meteor_batch_etl/README.md"}
-BEGIN, END = "<!-- bench:begin -->\n", "<!-- bench:end -->"
+BEGIN, END = "<!-- {}:begin -->\n", "<!-- {}:end -->"
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -30,11 +35,30 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_table(readme: str, system: str, root: Path) -> str:
-    """The README with the figures that were measured last."""
-    found = [json.loads(path.read_text()) for path in sorted((root / "bench" / "results").glob(f"{system}-*.json"))]
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}{table(found)}{END}{rest.split(END)[1]}"
+def curve(results: dict[str, Any], picture: str) -> str:
+    """The picture, and in words what it shows and where it was measured."""
+    said = f"{results['name']}: {drawing.growth(results)}"
+    return f"![{said}]({picture})\n\n{drawing.growth(results)}. {drawing.host(results)}.\n"
+
+
+def between(readme: str, block: str, text: str) -> str:
+    """The README with another text in one of its blocks."""
+    begin, end = BEGIN.format(block), END.format(block)
+    before, rest = readme.split(begin)
+    return f"{before}{begin}{text}{end}{rest.split(end)[1]}"
+
+
+def wanted(system: str, name: str, root: Path) -> dict[Path, str]:
+    """The files that show figures of a system, as they must be."""
+    results = root / "bench" / "results"
+    readme = (root / name).read_text(encoding="utf-8")
+    sizes = [json.loads(path.read_text()) for path in sorted(results.glob(f"{system}-*.json"))]
+    measured = json.loads((results / f"curve-{system}.json").read_text())
+    picture = results / f"curve-{system}.svg"
+    steps = "../" * (len(Path(name).parts) - 1)
+    readme = between(readme, "bench", table(sizes))
+    readme = between(readme, "curve", curve(measured, steps + picture.relative_to(root).as_posix()))
+    return {root / name: readme, picture: drawing.svg(measured)}
 
 
 def main() -> int:
@@ -44,13 +68,12 @@ def main() -> int:
     is_check = asked.parse_args().check
     differing = []
     for system, name in READMES.items():
-        path = ROOT / name
-        there = path.read_text(encoding="utf-8")
-        wanted = with_table(there, system, ROOT)
-        if there != wanted and is_check:
-            differing.append(f"{name}: the figures are not those of bench/results")
-        elif there != wanted:
-            path.write_text(wanted, encoding="utf-8")
+        for path, text in wanted(system, name, ROOT).items():
+            there = path.read_text(encoding="utf-8") if path.exists() else ""
+            if there != text and is_check:
+                differing.append(f"{path.relative_to(ROOT)}: the figures are not those of bench/results")
+            elif there != text:
+                path.write_text(text, encoding="utf-8")
     print("\n".join(differing) or "the figures are those of bench/results")
     return 1 if differing else 0
 

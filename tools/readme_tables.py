@@ -37,9 +37,9 @@ def roadmap(root: Path) -> dict[str, list[Row]]:
 
 
 def folder(root: Path, track: str, row: Row) -> Path | None:
-    """The system's folder, when it exists and has a manifest."""
+    """The system's folder, when it exists and has a manifest that claims something; else it is planned."""
     found = sorted((root / "systems" / track).glob(f"{row['id']}_{row['name'].lower()}_*/system.toml"))
-    return found[0].parent if found else None
+    return found[0].parent if found and claims(found[0].parent) else None
 
 
 def claims(system: Path) -> list[str]:

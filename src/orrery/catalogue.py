@@ -6,7 +6,7 @@ import difflib
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -60,8 +60,13 @@ def roadmap() -> tuple[Planned, ...]:
 @lru_cache(maxsize=1)
 def systems() -> tuple[Manifest, ...]:
     """Every system that exists; a broken manifest is an error, not a gap."""
-    found = sorted(path for track in TRACKS.values() for path in (folder() / track).glob("*/system.toml"))
-    return tuple(manifest.read(path.parent) for path in found)
+    return tuple(system for system in _manifests() if not system.is_planned)
+
+
+def _manifests() -> Iterator[Manifest]:
+    """Every folder with a manifest, also of systems that are planned."""
+    for path in sorted(path for track in TRACKS.values() for path in (folder() / track).glob("*/system.toml")):
+        yield manifest.read(path.parent)
 
 
 def find(name: str) -> Manifest:
@@ -94,7 +99,10 @@ def find(name: str) -> Manifest:
         raise BadInput(
             f"{matching[0].name} ({matching[0].id}) is planned and not built yet.",
             looked=str(folder() / TRACKS[matching[0].id[0]]),
-            found="no folder with a system.toml",
+            found=next(
+                (f"{each.folder.name}, with no [claims] yet" for each in _manifests() if each.slug == matching[0].slug),
+                "no folder with a system.toml",
+            ),
             fix="orrery list --runs shows those that run",
         )
     return exist[matching[0].slug]

@@ -151,6 +151,7 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
     from orrery.engines import postgres
 
     binding = run.binding(role)
+    run.contracts |= tables
     try:
         with _locked_session(run, binding, run.request.wait_seconds) as connection:
             _prepare(connection, run.system.slug, tables)

@@ -56,6 +56,15 @@ class Feed:
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def delivered(self) -> Contract:
+        """What comes in, with the columns of the file; of a user's own, those that their rules take, as text."""
+        if not self.origin:
+            return self.incoming
+        names = dict.fromkeys(source for each in self.contract.columns for source in each.sources)
+        columns = tuple(Column(name, "text", required=False, primary_key=False) for name in names)
+        return replace(self.incoming, columns=columns)
+
+    @property
     def rejected(self) -> str:
         """Where refused rows are kept."""
         return f"{self.table}_rejected"

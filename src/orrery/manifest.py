@@ -28,6 +28,7 @@ class Input:
         feed: `module:function` that gives the system's own feed for it, where it has one (feeds.py).
         table: the output that it fills, which a user's mapping fills too.
         daily: `module:function` that makes a day's delivery out of the sample, for `orrery simulate`.
+        scaled: `module:function` that makes a file of so many rows out of the sample, for `orrery bench`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Input:
     feed: str | None = None
     table: str | None = None
     daily: str | None = None
+    scaled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Manifest:
     def slug(self) -> str:
         """`p01_meteor`: starts every schema, topic and path of the system."""
         return f"{self.id}_{self.name.lower()}"
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it claims nothing yet: its folder is there, and nothing that could be run or proven."""
+        return not self.claims
 
 
 def read(folder: Path) -> Manifest:
@@ -119,7 +126,7 @@ def read(folder: Path) -> Manifest:
 def _input(path: Path, text: str, name: str, table: Any) -> Input:
     if not isinstance(table, dict) or not {"contract", "sample"} <= set(table):
         raise _broken(path, f"[inputs.{name}] wants a contract and a sample", repr(table)[:80], 'contract = "…"')
-    more = ("feed", "table", "daily")
+    more = ("feed", "table", "daily", "scaled")
     _known_keys(path, text, table, {"contract", "sample", *more}, ("inputs", name))
     own = {key: table[key] for key in more if key in table}
     return Input(name, path.parent / table["contract"], path.parent / table["sample"], **own)

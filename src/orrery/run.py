@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from orrery import catalogue, machine
+from orrery import catalogue, lineage, machine
 from orrery.errors import BadInput, ExitCode, Locked, OrreryError, RowsUnaccounted
 from orrery.ledger import Ledger, Owner
 from orrery.manifest import Manifest
@@ -138,6 +138,7 @@ class Run:
         self.results = request.home / "runs" / self.run_id
         self.rejects = Rejects(self.results / "rejects.parquet")
         self.steps: list[dict[str, Any]] = []
+        self.contracts: dict[str, Contract] = {}
         self.notes: dict[str, Any] = {}
         self.fidelity: dict[str, str] = {}
         self.has_committed = False
@@ -174,6 +175,7 @@ class Run:
         from orrery import feeds
 
         found = feeds.of_request(self.request, name)
+        self.contracts[name] = found.delivered
         if found.origin:
             self.note(fed_by=found.origin)
         return found
@@ -240,6 +242,7 @@ class Run:
             "steps": self.steps,
             "refused_by_rule": dict(self.rejects.rules.most_common()),
             **self.notes,
+            "contracts": {name: lineage.outline(each) for name, each in self.contracts.items()},
             "versions": machine.versions(),
             "error": error.parts() if error else None,
         }
@@ -357,8 +360,6 @@ class _Opened(Run):
     def _keep(self, summary: dict[str, Any]) -> None:
         self.rejects.close()
         (self.results / "run.json").write_text(json.dumps(summary, indent=2, default=str) + "\n", encoding="utf-8")
-        from orrery import lineage
-
         lineage.write(self.results / "openlineage.jsonl", self.system, summary)
 
 

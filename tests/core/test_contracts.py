@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orrery import catalogue, contracts
+from orrery import catalogue, contracts, lineage
 from orrery.errors import ContractBroken, ExitCode
 
 GOOD = (catalogue.find("p01_meteor").folder / "contracts" / "launches_clean.odcs.yaml").read_text(encoding="utf-8")
@@ -86,3 +86,10 @@ def test_a_table_that_is_not_as_its_contract_is_named() -> None:
     assert contracts.differences(contract, [("file_id", "integer", True), *actual[1:]]) == [
         "file_id is integer, the contract says bigint"
     ]
+
+
+def test_a_run_keeps_of_a_contract_its_version_columns_and_sources() -> None:
+    outline = lineage.outline(contracts.load(catalogue.find("p01_meteor").outputs["p01_meteor.launches"]))
+    assert (outline["file"], outline["version"]) == ("launches_clean.odcs.yaml", "1.0.0")
+    assert (outline["columns"]["launched_at"], outline["columns"]["pad"]) == ("timestamptz not null", "text")
+    assert (outline["sources"]["pad"], "file_id" in outline["sources"]) == (["Site"], False)
