@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from orrery import __version__
-from orrery.cli import data, engines, looking, render, running, simulating
+from orrery.cli import data, engines, looking, proving, render, running, simulating
 from orrery.errors import ExitCode, OrreryError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ looking.add_to(app)
 running.add_to(app)
 data.add_to(app)
 simulating.add_to(app)
+proving.add_to(app)
 engines.add_to(app)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,7 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
     """Count and checksum of the rows of a table in which `column` is `value`, read back from the server."""
     import duckdb
 
-    duck = converter()
-    duck.execute(f"set threads = {os.cpu_count() or 1}")
+    duck = _reader()
     info = " ".join(f"{key}='{_escaped(text)}'" for key, text in keywords(binding).items())
     password = binding.password()
     if password:
@@ -195,12 +195,23 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
         raise DependencyDown(
             "PostgreSQL did not answer.", looked=f"'{binding.role}'", found=shown.splitlines()[0], fix="orrery up"
         ) from None
-    names = [row[0] for row in duck.execute(f"describe server.{schema}.{name}").fetchall()]
-    summed = checksum([each for each in names if each != column])
-    [(rows, total)] = duck.execute(
-        f"select count(*), {summed} from server.{schema}.{name} where {column} = {int(value)}"
-    ).fetchall()
+    try:
+        names = [row[0] for row in duck.execute(f"describe server.{schema}.{name}").fetchall()]
+        summed = checksum([each for each in names if each != column])
+        [(rows, total)] = duck.execute(
+            f"select count(*), {summed} from server.{schema}.{name} where {column} = {int(value)}"
+        ).fetchall()
+    finally:
+        duck.execute("detach server")  # closes its connections
     return {"rows": rows, "checksum": str(total)}
+
+
+@lru_cache(maxsize=1)
+def _reader() -> duckdb.DuckDBPyConnection:
+    """One DuckDB for all that is read back: to load the extension takes longer than to read a small table."""
+    duck = converter()
+    duck.execute(f"set threads = {os.cpu_count() or 1}")
+    return duck
 
 
 def _escaped(text: str) -> str:
