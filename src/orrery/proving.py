@@ -31,9 +31,11 @@ from orrery.sabotages import Sabotage
 
 SECONDS = 180  # for one test with everything that it starts
 PROCESSES = 2  # side by side, each with servers of its own
+# code or SQL that cannot work at all, in the program or in the test itself
+_CODING = "(?:Syntax|Indentation|Import|ModuleNotFound|Name|UnboundLocal|Attribute|Type|Key|Index)Error"
 _BROKEN_DOWN = re.compile(
-    r"error 1: |^E\s+(?:Syntax|Indentation|Import|ModuleNotFound|Name|UnboundLocal)Error\b|"
-    r"\((?:42601|42703|42P01|42883)\)",  # of PostgreSQL: SQL that does not parse, or names what is not there
+    rf"this is a bug of Orrery: (?:{_CODING}|(?:Parser|Binder|Catalog)Exception)\b|^(?:E\s+)?{_CODING}\b"
+    r"|\((?:42601|42703|42P01|42883)\)",  # PostgreSQL's: no SQL, no such column, table or function
     re.MULTILINE,
 )
 
@@ -77,6 +79,7 @@ class Place:
 
             postgres_server.stop(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
 
 
 def checkout(system: Manifest) -> Path:
@@ -268,7 +271,7 @@ def _pool(system: Manifest, told: Callable[[str], None]) -> Iterator[Submit]:
         places = [Place(Path(name) / str(number)) for number in range(PROCESSES)]
         free: SimpleQueue[Place] = SimpleQueue()
         for place in places:
-            place.home.mkdir(parents=True)
+            place.clear()
             free.put(place)
 
         def one(job: Job, before: Future[Outcome] | None) -> Outcome:

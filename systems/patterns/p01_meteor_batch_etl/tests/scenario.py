@@ -26,6 +26,22 @@ BAD = [
     b"2001-910,1901 Feb 3 0101,,,,,Atlas,,CC LC1,S,x",
 ]
 
+# dates and times at the edge of what there is
+EDGES = [
+    *("1957 Oct 4 2400", "1957 Oct 4 2401", "1957 Oct 4 2426", "1957 Oct 4 2400:00", "1957 Oct 4 2400:01"),
+    *("1957 Oct 4 2359:60", "1957 Oct 4 2359:61", "1957 Oct 4 2360", "1957 Oct 4 2500", "1957 Oct 4 0000"),
+    *("0000 Jan 1", "1957 Feb 29", "1960 Feb 29", "1957 Oct 0", "1957 Oct 00", "1957 Oct 32", "1957 Apr 31 0101"),
+    *(
+        "1957 Oct 004",
+        "9999 Dec 31 2400",
+        "1957 oct 4",
+        "1957 Oct 4 05",
+        "1957 Oct 4 05055",
+        "1957 Oct 4 ??",
+        "1957 Oct 4?",
+    ),
+]
+
 
 def file_of(*records: bytes) -> bytes:
     """The header and these records."""
@@ -39,6 +55,17 @@ def dirty(seed: int, rows: int = 300) -> bytes:
     records += [*BAD, records[0], records[1].replace(b",S,", b",F,").replace(b",F,", b",S,")]
     chance.shuffle(records)
     return file_of(*records)
+
+
+def laid_out(seed: int, rows: int = 300) -> bytes:
+    """Launches of other designators, as somebody lays a table out by hand: blanks and tabs around every value."""
+    chance = random.Random(seed)  # noqa: S311 (not for secrets)
+    plain = [each for each in SAMPLE.splitlines()[1:] if b'"' not in each]
+    records = [(b"L-" + each).split(b",") for each in chance.sample(plain, rows)]
+    blanks = (b"", b" ", b"  ", b"\t", b" \t ")
+    return file_of(
+        *(b",".join(chance.choice(blanks) + each + chance.choice(blanks) for each in record) for record in records)
+    )
 
 
 def large(mark: str, times: int = 5) -> bytes:

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 import zstandard
-from scenario import SAMPLE, file_of
+from scenario import SAMPLE, file_of, laid_out
 
 from orrery import claims
 from orrery.claims import Trial
@@ -21,7 +21,8 @@ def test_rows_are_conserved(trial: Trial, engine: str) -> None:
 
 @by_both_engines
 def test_table_equals_the_oracle(trial: Trial, engine: str) -> None:
-    claims.table_equals_the_oracle(trial, [("launch_log.csv", SAMPLE)], "--set", f"engine={engine}")
+    files = [("launch_log.csv", SAMPLE), ("layout.csv", laid_out(seed=4))]
+    claims.table_equals_the_oracle(trial, files, "--set", f"engine={engine}")
 
 
 def test_rerun_changes_nothing(trial: Trial) -> None:

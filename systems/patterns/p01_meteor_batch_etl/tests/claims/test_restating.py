@@ -53,10 +53,13 @@ def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sam
     meteor("--data", f"launches={path.parent}")
     assert [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()] == backfilled
     assert len(backfilled) >= 30
-    # the days of one large file, taken one by one, are those days of the file
+    # the days of one file that has those of the whole year, taken one by one, are those days of the file
     target.reset()
-    meteor("--date", "1969-07-01..1969-07-30")
+    records = [lines[row["_line"] - 1] for row in verdict.accepted if row["launched_at"].year == 1969]
+    whole = deliver("1969.csv", b"\n".join([HEADER, *records]) + b"\n")
+    meteor("--data", f"launches={whole}", "--date", "1969-07-01..1969-07-30")
     wanted = [row for row in verdict.accepted if row["launched_at"].date().isoformat() in dates]
+    assert len(records) > 2 * len(wanted) > 0
     assert oracle.checksum(
         [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
     ) == oracle.checksum(wanted)
