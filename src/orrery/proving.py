@@ -167,8 +167,9 @@ def verdict(report: Path, exit_code: int, told: str) -> tuple[str, str]:
     if exit_code < 0:
         return "broken", f"the test did not end within {SECONDS} seconds, or was killed by signal {-exit_code}"
     if exit_code not in (0, 1) or not report.is_file():
-        lines = [line for line in told.splitlines() if line.startswith(("E ", "ERROR"))] or told.splitlines()[-1:]
-        return "broken", f"pytest could not run it: {' '.join(lines[0].split()) if lines else 'it said nothing'}"
+        lines = told.splitlines() or ["it said nothing"]
+        line = next((each for mark in ("E  ", "ERROR") for each in lines if each.startswith(mark)), lines[-1])
+        return "broken", f"pytest could not run it: {' '.join(line.split())}"
     cases = list(ET.parse(report).getroot().iter("testcase"))  # noqa: S314 (written by pytest just now)
     wrong = [each for case in cases for each in case if each.tag in ("failure", "error")]
     if not wrong:

@@ -65,11 +65,14 @@ def read(system: Manifest) -> list[Sabotage]:
 
 
 def tests_in(system: Manifest) -> dict[str, list[str]]:
-    """The tests in tests/claims: name → the files (relative to the system's folder) that define it."""
+    """The tests in tests/claims: name → the files (relative to the system's folder) that define it.
+
+    A claim's test is a function. A class of tests counts as one test of its name, which no claim can run.
+    """
     found: dict[str, list[str]] = {}
     for path in sorted((system.folder / CLAIMS).rglob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.lower().startswith("test"):
                 found.setdefault(node.name, []).append(path.relative_to(system.folder).as_posix())
     return found
 
