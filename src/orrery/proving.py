@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -24,7 +23,7 @@ from xml.etree import ElementTree as ET  # of a report that our own pytest wrote
 
 import psutil
 
-from orrery import profiles, sabotages
+from orrery import machine, profiles, sabotages
 from orrery.errors import BadInput
 from orrery.manifest import Manifest
 from orrery.sabotages import Sabotage
@@ -237,7 +236,7 @@ def prove(system: Manifest, wanted: Sequence[str], told: Callable[[str], None]) 
     return {
         "system": system.slug,
         "proved": every and not findings,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": machine.versions(),
         "seconds": round(time.monotonic() - begun, 1),
         "claims": [
             {
