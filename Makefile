@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative: the folder's own name may hold blanks and any letters.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt types bench lock readme new-system down clean
+.PHONY: help run test prove lint fmt types bench lock readme new-system down clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 export PYTHON
@@ -23,6 +23,10 @@ run: ## run a system on its own data (installs only what it needs)
 test: ## every test (installs the rest)
 	@sh tools/bootstrap.sh test
 	@$(PY) -m pytest $(ARGS)
+
+prove: ## sabotage every claim: its test must turn red (SYSTEM=meteor for one alone)
+	@sh tools/bootstrap.sh test
+	@.venv/bin/orrery prove $(SYSTEM) $(ARGS)
 
 lint: ## style, types and the house rules; changes nothing
 	@sh tools/bootstrap.sh test

@@ -15,7 +15,14 @@ from orrery.testing import Result, Target
 
 @pytest.fixture(scope="session")
 def warehouse_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder with a running server; shared by the tests of this process."""
+    """A state folder with a running server; shared by the tests of this process.
+
+    `orrery prove` names one that outlives the process, and stops its servers itself.
+    """
+    if kept := os.environ.get("ORRERY_TEST_HOME"):
+        postgres_server.start(Path(kept))
+        yield Path(kept)
+        return
     home = tmp_path_factory.mktemp("home") / ".orrery"
     postgres_server.start(home)
     yield home

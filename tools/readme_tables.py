@@ -3,9 +3,10 @@
     tools/readme_tables.py           runs the tests that the systems' claims name, then writes
     tools/readme_tables.py --check   runs and writes nothing; exits 1 where README.md does not agree
 
-A row says "runs" when the system's folder has a manifest and every test named by its [claims] passes, none of
-them skipped; every other row says "planned". Without running tests, "runs" is believed only of a system that
-exists and whose claims all name a test.
+A row says "proved" when the last `orrery prove` of the system succeeded and its folder has not changed since
+(proof.json), else "runs" when the folder has a manifest and every test named by its [claims] passes, none of them
+skipped; every other row says "planned". Without running tests, "runs" is believed only of a system that exists and
+whose claims all name a test.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET  # of a report that our own pytest wrote
+
+from orrery import proofs
 
 ROOT = Path(__file__).resolve().parents[1]
 TRACKS = ("patterns", "domains")
@@ -89,7 +92,9 @@ def table(root: Path, track: str, rows: list[Row], runs: Callable[[Row, Path], b
     for row in rows:
         system = folder(root, track, row)
         name = row["link"] if system is None else f"[{row['link']}]({system.relative_to(root).as_posix()}/)"
-        status = "runs" if system is not None and runs(row, system) else "planned"
+        status = "planned"
+        if system is not None and (proofs.status(system) == "proved" or runs(row, system)):
+            status = proofs.status(system)
         cells = (name, row["domain"], row["what"], row["level"], ", ".join(row["stack"]), status)
         lines.append(f"| {' | '.join(cells)} |\n")
     return HEAD + "".join(lines)
@@ -117,13 +122,13 @@ def with_tables(readme: str, tables: dict[str, str]) -> str:
 
 
 def status_in(readme: str) -> set[str]:
-    """The links of the rows that say "runs" now, each with its track."""
+    """The links of the rows that say "runs" or "proved" now, each with its track."""
     found = set()
     for track in TRACKS:
         begin, end = markers(track)
         for line in readme.partition(begin)[2].partition(end)[0].splitlines():
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-            if cells[-1] == "runs":
+            if cells[-1] in ("runs", "proved"):
                 found.add(f"{track}/{cells[0].strip('[').partition(']')[0]}")
     return found
 
@@ -148,7 +153,7 @@ def check(root: Path = ROOT) -> str:
 
 
 def write(root: Path = ROOT) -> None:
-    """Runs the claims' tests and writes README.md."""
+    """Runs the claims' tests of what is not proved, and writes README.md."""
     path = root / "README.md"
     tables = {
         track: table(root, track, rows, lambda _, system: claims_pass(system)) for track, rows in roadmap(root).items()

@@ -98,6 +98,17 @@ def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {"PATH": os.defpath, "TZ": "UTC", **kept, **(extra or {})}
 
 
+def test_environment(source: Path, test_home: Path) -> dict[str, str]:
+    """What a process that runs tests gets: the caller's own environment, but the code of `source`.
+
+    Args:
+        source: the folder that `orrery` is imported from.
+        test_home: the state folder whose servers stay up from one test process to the next (conftest.py reads it).
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON", "ORRERY"))}
+    return {**kept, "PYTHONPATH": str(source), "ORRERY_TEST_HOME": str(test_home)}
+
+
 def folder() -> Path:
     """Where the profiles that come with Orrery lie (in a checkout or in the wheel)."""
     here = Path(__file__).resolve().parent

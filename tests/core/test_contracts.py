@@ -21,7 +21,7 @@ IN = (catalogue.find("p01_meteor").folder / "contracts" / "launches.odcs.yaml").
         (GOOD.replace("status: active", "\tstatus: active"), "cannot be read"),
         (GOOD.replace("status: active", "stauts: active"), "stauts"),
         (GOOD.replace("primaryKey: true", "primarykey: true"), "primarykey"),
-        (GOOD.replace("version: 1.0.0", "version: 1.10"), "version"),
+        (GOOD.replace("version: 1.1.0", "version: 1.10"), "version"),
         (GOOD.replace("required: true", "required: maybe", 1), "required"),
         (GOOD.replace("{maxLength: 64}", "{minLenght: 64}"), "minLenght"),
         (GOOD.replace("metric: invalidValues", "metric: duplicateValues", 1), "duplicateValues"),
@@ -90,6 +90,6 @@ def test_a_table_that_is_not_as_its_contract_is_named() -> None:
 
 def test_a_run_keeps_of_a_contract_its_version_columns_and_sources() -> None:
     outline = lineage.outline(contracts.load(catalogue.find("p01_meteor").outputs["p01_meteor.launches"]))
-    assert (outline["file"], outline["version"]) == ("launches_clean.odcs.yaml", "1.0.0")
+    assert (outline["file"], outline["version"]) == ("launches_clean.odcs.yaml", "1.1.0")
     assert (outline["columns"]["launched_at"], outline["columns"]["pad"]) == ("timestamptz not null", "text")
     assert (outline["sources"]["pad"], "file_id" in outline["sources"]) == (["Site"], False)

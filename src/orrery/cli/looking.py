@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orrery import catalogue, profiles
+from orrery import catalogue, profiles, proofs
 from orrery.cli import render
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -23,8 +23,8 @@ def list_systems(
     runs: Annotated[bool, typer.Option("--runs", help="Only those that run.")] = False,
     as_json: Json = False,
 ) -> None:
-    """All forty systems: those that run, and those that are planned."""
-    exist = {system.slug for system in catalogue.systems()}
+    """All forty systems: proved (by `orrery prove`, and unchanged since), running, or planned."""
+    exist = {system.slug: proofs.status(system.folder) for system in catalogue.systems()}
     rows = [
         {
             "id": row.id,
@@ -32,7 +32,7 @@ def list_systems(
             "domain": row.domain,
             "what": row.what,
             "level": row.level,
-            "status": "runs" if row.slug in exist else "planned",
+            "status": exist.get(row.slug, "planned"),
         }
         for row in catalogue.roadmap()
         if row.slug in exist or not runs

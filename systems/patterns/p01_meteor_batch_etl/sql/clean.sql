@@ -1,4 +1,4 @@
--- The rules of cleaning.py in DuckDB's SQL, for files that outgrow pandas. tests/test_engines_agree.py holds the two together.
+-- The rules of cleaning.py in DuckDB's SQL, for files that outgrow pandas. tests/claims/test_engines.py holds the two together.
 -- Reads `chunk`: one text column a column of the input contract (blanks that are layout gone, marks for missing null) and `row`.
 -- Gives one typed row for each, and in `broken` the first rule that it broke as `column:rule`. What contract checks add is not here.
 -- The form is matched once; what has it is plain ASCII with its parts at known places, which is faster to cut than to capture.

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from orrery import catalogue
+from orrery.judging import Judge
 from orrery.testing import Result
 
 sys.path.insert(0, str(Path(__file__).parent))  # the oracle and the corpus are plain modules beside the tests
@@ -46,3 +48,14 @@ def meteor(orrery_run: Callable[[list[str]], Result]) -> Callable[..., Any]:
         return result.json
 
     return run
+
+
+def judge_of(engine: str) -> Judge:
+    """Meteor's judge, without a run."""
+    system = catalogue.find("p01_meteor")
+    return Judge(catalogue.function(system, "judging:launches")(system, {"engine": engine}))
+
+
+@pytest.fixture(scope="module")
+def judges() -> dict[str, Judge]:
+    return {engine: judge_of(engine) for engine in ("pandas", "duckdb")}

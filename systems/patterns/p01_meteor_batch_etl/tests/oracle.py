@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from oracle_records import Record, Unterminated, records
@@ -68,6 +69,7 @@ def shown(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
+@lru_cache(maxsize=8)
 def judge(data: bytes, name: str) -> Verdict:
     """What becomes of one decompressed file."""
     if not data:

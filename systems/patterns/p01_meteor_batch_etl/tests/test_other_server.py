@@ -1,4 +1,4 @@
-"""Any other server, known by a DSN alone: the same assertions on PostgreSQL 16, which the wheel brings along too."""
+"""Any other server, known by a DSN alone: the same assertions, also on PostgreSQL 16, which the wheel brings along."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_claims import HEADER, same_as_oracle
+from scenario import HEADER, same_as_oracle
 
 from orrery import catalogue
 from orrery.engines import postgres_server, privileges
@@ -86,3 +86,45 @@ def test_meteor_on_a_server_of_another_version(
     assert there.broken_invariants() == []
     assert not (home / "postgres").exists()
     there.connection.close()
+
+
+def test_any_other_server_by_dsn_and_no_secret_is_left_anywhere(
+    orrery_run: Callable, target: Target, sample: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same assertions on a server that is only known by libpq's key words; its password is the canary."""
+    from psycopg import sql
+
+    from orrery import testing
+
+    secret = "c4n4ry-0f-%40'\"\\ ü"
+    server = target.connection.info
+    target.connection.execute("drop role if exists loader")
+    role = sql.SQL("create role loader login password {}").format(sql.Literal(secret))
+    target.connection.execute(role)
+    target.connection.execute("grant create on database orrery to loader")
+    named = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "loader", "PGDATABASE": "orrery"}
+    for name, value in {**named, "PGPASSWORD": secret}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        first = orrery_run(["run", "meteor", "--profile", "services", "--json"])
+        assert first.exit_code == 0, first.stderr
+        same_as_oracle(target, ("launch_log.csv", sample))
+        again = orrery_run(["run", "meteor", "--profile", "services", "--json"])
+        assert again.json["nothing_new"] is True
+        checked = orrery_run(["check", "meteor", "--profile", "services", "--json"])
+        assert checked.exit_code == 0, checked.stdout
+        shown = orrery_run(["env", "meteor", "--profile", "services"])
+        monkeypatch.setenv("PGPASSWORD", "wrong")
+        denied = orrery_run(["run", "meteor", "--profile", "services"])
+        assert denied.exit_code == 7, denied.stderr
+        monkeypatch.setenv("PGPORT", "1")
+        down = orrery_run(["run", "meteor", "--profile", "services"])
+        assert down.exit_code == 4, down.stderr
+        told = "".join(each.stdout + each.stderr for each in (first, again, checked, shown, denied, down))
+        assert secret not in told
+        assert testing.files_that_tell(target.home / "runs", [secret]) == []
+        assert testing.files_that_tell(target.home, [secret]) == []
+    finally:
+        target.connection.execute("drop owned by loader")
+        target.connection.execute("drop role loader")
+        target.reset()

@@ -8,7 +8,7 @@ from typing import Any
 
 import oracle
 import pytest
-from test_claims import HEADER, same_as_oracle
+from scenario import HEADER, same_as_oracle
 
 from orrery import catalogue
 from orrery.testing import Target

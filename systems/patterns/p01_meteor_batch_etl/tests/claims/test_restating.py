@@ -1,0 +1,65 @@
+"""Files that come again with another content, and files of many days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import oracle
+import pytest
+from scenario import BAD, HEADER, same_as_oracle
+
+from orrery.testing import Target
+
+
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+def test_restated_file_is_a_difference(meteor: Any, target: Target, deliver: Any, sample: bytes, engine: str) -> None:
+    records = sample.splitlines()[1:401]
+    first = b"\n".join([HEADER, *records, *BAD[:3]]) + b"\n"
+    gone, changed = records[:20], [record.replace(b",S,", b",F,", 1) for record in records[20:60]]
+    new = sample.splitlines()[500:530]
+    second = b"\n".join([HEADER, *changed, *records[60:], *new, *BAD[:1]]) + b"\n"
+    meteor("--data", f"launches={deliver('a.csv', first)}", "--set", f"engine={engine}")
+    before = {row["launch_id"]: row for row in target.query("select xmin::text, * from p01_meteor.launches")}
+    summary = meteor("--data", f"launches={deliver('a.csv', second)}", "--set", f"engine={engine}")
+    same_as_oracle(target, ("a.csv", first), ("a.csv", second))
+    really_changed = sum(old != new_ for old, new_ in zip(records[20:60], changed, strict=True))
+    counts = {name: summary["files"][0][name] for name in ("inserted", "updated", "deleted")}
+    assert counts == {"inserted": len(new), "updated": really_changed, "deleted": len(gone)}
+    after = {row["launch_id"]: row for row in target.query("select xmin::text, * from p01_meteor.launches")}
+    untouched = [key for key in after if key in before and after[key]["file_id"] == before[key]["file_id"]]
+    assert len(untouched) == 400 - len(gone) - really_changed
+    assert all(after[key]["xmin"] == before[key]["xmin"] for key in untouched)
+    assert len(target.rejects()) == 1
+
+
+def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sample: bytes) -> None:
+    verdict = oracle.judge(sample, "launch_log.csv")
+    lines = sample.splitlines()
+    days: dict[str, list[bytes]] = {}
+    for row in verdict.accepted:
+        day = row["launched_at"].date().isoformat()
+        if "1969-07-01" <= day <= "1969-07-30":
+            days.setdefault(day, []).append(lines[row["_line"] - 1])
+    dates = [f"1969-07-{number:02d}" for number in range(1, 31)]
+    for day in dates:
+        records = days.get(day) or [
+            b"1969-X%s,1969 Jul %s 0000,,,,,Nil,,CC,F,x" % (day[-2:].encode(), day[-2:].encode())
+        ]
+        path = deliver(f"launches-{day}.csv", b"\n".join([HEADER, *records]) + b"\n")
+    template = path.parent / "launches-{date}.csv"
+    meteor("--data", f"launches={template}", "--date", "1969-07-01..1969-07-30")
+    backfilled = [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
+    target.reset()
+    meteor("--data", f"launches={path.parent}")
+    assert [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()] == backfilled
+    assert len(backfilled) >= 30
+    # the days of one file that has those of the whole year, taken one by one, are those days of the file
+    target.reset()
+    records = [lines[row["_line"] - 1] for row in verdict.accepted if row["launched_at"].year == 1969]
+    whole = deliver("1969.csv", b"\n".join([HEADER, *records]) + b"\n")
+    meteor("--data", f"launches={whole}", "--date", "1969-07-01..1969-07-30")
+    wanted = [row for row in verdict.accepted if row["launched_at"].date().isoformat() in dates]
+    assert len(records) > 2 * len(wanted) > 0
+    assert oracle.checksum(
+        [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
+    ) == oracle.checksum(wanted)
