@@ -63,6 +63,7 @@ class Scenario:
         delivery: a file from a seed, with every kind of bad row among good ones.
         large: a file that takes a second or more to load; with another mark, of other keys.
         oracle: what the target must hold after these files.
+        huge: a file that is loaded in another way because of its size, where there is such a way.
     """
 
     system: str
@@ -70,6 +71,7 @@ class Scenario:
     delivery: Callable[[int], bytes]
     large: Callable[[str], bytes]
     oracle: Callable[[Files], Told]
+    huge: Callable[[str], bytes] | None = None
 
 
 @dataclass

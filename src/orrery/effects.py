@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orrery import contracts
 from orrery.errors import DependencyDown, GateClosed, Locked
+from orrery.faults import faultpoint
 from orrery.ledger import OPEN
 from orrery.run import Run
 
@@ -68,7 +69,7 @@ class Writer:
         """
         import psycopg
 
-        schema = self.run.system.slug
+        schema, load_id = self.run.system.slug, None
         try:
             self.connection.execute("begin")
             sql = (
@@ -77,20 +78,49 @@ class Writer:
             )
             known = {"token": self.run.token, "run_id": self.run.run_id, "loaded_at": self.run.now()}
             [(load_id,)] = self.query(sql, known)
+            faultpoint("begin.after")
             yield int(load_id)
+            faultpoint("stage.before")
             self.run.move("STAGED", result=self.run.notes)
+            faultpoint("stage.after")
             self.run.move("COMMITTING")
+            faultpoint("commit.before")
         except BaseException as error:
             self._roll_back()
             if isinstance(error, psycopg.Error):
                 from orrery.engines import postgres
 
-                raise postgres.told(error, self.binding) from error
+                raise self._overtaken(load_id) or postgres.told(error, self.binding) from error
             raise
-        self._commit()
+        self._commit(load_id)
         self.run.has_committed = True
+        faultpoint("commit.after")
 
-    def _commit(self) -> None:
+    def _overtaken(self, load_id: int | None) -> Locked | None:
+        """Whether another run has written since this one began, while its session was lost: it must not go on."""
+        from orrery.engines import postgres
+        from orrery.errors import OrreryError
+
+        if load_id is None or not self.connection.closed:
+            return None
+        try:
+            with postgres.connect(self.binding, application=self.run.run_id) as again:
+                sql = (
+                    f"select run_id from {self.run.system.slug}.loads where load_id > %s order by load_id desc limit 1"
+                )
+                other = again.execute(sql, (load_id,)).fetchone()
+        except OrreryError:
+            return None  # the server cannot say; what is wrong with it is told instead
+        if other is None:
+            return None
+        return Locked(
+            "Another run took over while this one had lost its session: nothing of this one was loaded.",
+            looked=f"{self.run.system.slug}.loads",
+            found=f"run {other[0]} wrote after load {load_id} had begun",
+            fix="orrery runs shows it; run again if a file is still missing",
+        )
+
+    def _commit(self, load_id: int | None) -> None:
         import psycopg
 
         try:
@@ -106,13 +136,14 @@ class Writer:
                     found=str(error).strip(),
                     fix="run again: the first thing it does is to read that token",
                 ) from error
-            self.run.move("FAILED", reason="the commit did not arrive", exit_code=4)
-            raise DependencyDown(
+            told = self._overtaken(load_id) or DependencyDown(
                 "The commit did not arrive; the target is as it was.",
                 looked=f"{self.run.system.slug}.loads",
                 found=str(error).strip(),
                 fix="run again",
-            ) from error
+            )
+            self.run.move("FAILED", reason="the commit did not arrive", exit_code=int(told.exit_code))
+            raise told from error
 
     def _roll_back(self) -> None:
         import psycopg
@@ -154,9 +185,12 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
     run.contracts |= tables
     try:
         with _locked_session(run, binding, run.request.wait_seconds) as connection:
+            faultpoint("prepare.before")
             _prepare(connection, run.system.slug, tables)
             run.note(target_id=_target_id(connection, run.system.slug))
+            faultpoint("settle.before")
             _settle(run, connection)
+            faultpoint("settle.after")
             yield Writer(run, binding, connection, tables)
     except psycopg.Error as error:
         raise postgres.told(error, binding) from error

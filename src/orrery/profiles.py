@@ -219,3 +219,8 @@ def _secret_file(path: Path, role: str) -> str:
             fix=f"chmod 600 {path}",
         )
     return text.rstrip("\r\n")
+
+
+def fault() -> tuple[str | None, str | None]:
+    """The fault that this process shall meet, and the file that is told its fault points (faults.py); mostly none."""
+    return os.environ.get("ORRERY_FAULT"), os.environ.get("ORRERY_FAULT_TRACE")

@@ -17,34 +17,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orrery import catalogue, lineage, machine
-from orrery.errors import BadInput, ExitCode, Locked, OrreryError, RowsUnaccounted
+from orrery.errors import BadInput, ExitCode, Locked, OrreryError
+from orrery.faults import faultpoint
 from orrery.ledger import Ledger, Owner
 from orrery.manifest import Manifest
 from orrery.profiles import Binding, Profile
 from orrery.rejects import Rejects
+from orrery.steps import Reporter, Step
 
 if TYPE_CHECKING:
     from orrery.contracts import Contract
     from orrery.feeds import Feed
-
-
-class Reporter(Protocol):
-    """Where a run tells what it does; the CLI prints it, a test may collect it."""
-
-    def step_started(self, name: str) -> None:
-        """A step begins."""
-
-    def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
-        """How far a step is: `done` of `total` bytes, and rows so far."""
-
-    def step_ended(self, step: Mapping[str, Any]) -> None:
-        """A step has ended; `step` is what `run.json` keeps of it."""
-
-    def say(self, text: str) -> None:
-        """A sentence for the person who looks on."""
 
 
 def utc_now() -> datetime:
@@ -85,42 +71,6 @@ class Request:
                     fix="--set name=value with one of those",
                 )
         return {name: self.settings.get(name, setting.default) for name, setting in known.items()}
-
-
-@dataclass
-class Step:
-    """One step; its rows must add up when it ends: read = kept + rejected + deduplicated + filtered."""
-
-    name: str
-    rows_counted: dict[str, int] | None = None
-    bytes_read: int = 0
-
-    def rows(self, *, read: int, kept: int, rejected: int = 0, deduplicated: int = 0, filtered: int = 0) -> None:
-        """Account for every row of the step; called once, before the step ends."""
-        self.rows_counted = {
-            "read": read,
-            "kept": kept,
-            "rejected": rejected,
-            "deduplicated": deduplicated,
-            "filtered": filtered,
-        }
-
-    def account(self) -> dict[str, int]:
-        """The rows of the step.
-
-        Raises:
-            RowsUnaccounted: they do not add up, or were never counted.
-        """
-        counted = self.rows_counted
-        out = 0 if counted is None else sum(counted.values()) - counted["read"]
-        if counted is None or out != counted["read"]:
-            raise RowsUnaccounted(
-                f"Step '{self.name}' does not account for its rows.",
-                looked="step.rows(...)",
-                found="it was never called" if counted is None else f"read {counted['read']:,}, accounted for {out:,}",
-                fix="this is a bug of the system: every row that is read is kept, rejected, deduplicated or filtered",
-            )
-        return counted
 
 
 class Run:
@@ -186,8 +136,15 @@ class Run:
         return (own, True) if own else ((str(self.system.inputs[name].sample),), False)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
-        """A step of the run: timed, its peak memory taken, its rows accounted for, kept in the ledger."""
+    def step(self, kind: str, of: str = "") -> Iterator[Step]:
+        """A step of the run: timed, its peak memory taken, its rows accounted for, kept in the ledger.
+
+        Args:
+            kind: what it does; it has the fault points `<kind>.before` and `<kind>.after`.
+            of: to what, where a run does it more than once.
+        """
+        name = f"{kind} {of}".strip()
+        faultpoint(f"{kind}.before")
         step, begun = Step(name), time.monotonic()
         self.event("step_started", step=name)
         self.reporter.step_started(name)
@@ -204,6 +161,7 @@ class Run:
         self.ledger.add_step(self.run_id, len(self.steps), kept)
         self.event("step_ended", **kept)
         self.reporter.step_ended(kept)
+        faultpoint(f"{kind}.after")
 
     def note(self, **facts: Any) -> None:
         """Facts about the result that `run.json`, `--json` and the last lines of the run show."""
@@ -258,6 +216,7 @@ def start(request: Request, reporter: Reporter) -> dict[str, Any]:
     request.home.mkdir(parents=True, exist_ok=True)
     machine.give_large_blocks_back()
     with _one_at_a_time(request), _Opened(request, reporter) as run:
+        faultpoint("open.after")
         run.move("RUNNING")
         with run.told_after_the_commit():
             main(run)
@@ -319,8 +278,11 @@ class _Opened(Run):
 
     def finish(self) -> dict[str, Any]:
         with self.told_after_the_commit():
+            faultpoint("succeed.before")
             self.move("SUCCEEDED", exit_code=0, result=self.notes)
+            faultpoint("succeed.after")
             self._keep(self.summary(0, None))
+            faultpoint("keep.after")
         return self.summary(0, None)
 
     def __exit__(

@@ -20,7 +20,8 @@ from typing import Any
 from orrery import catalogue, profiles, run
 from orrery.errors import BadInput
 from orrery.manifest import Input, Manifest
-from orrery.run import Reporter, Request
+from orrery.run import Request
+from orrery.steps import Reporter
 
 AT = clock_time(2, 0, tzinfo=UTC)  # when the schedule runs, for the day before
 HOW_OFTEN = {"on time": 80, "late": 8, "restated": 6, "twice": 3, "never": 3}

@@ -23,7 +23,7 @@ IN = (catalogue.find("p01_meteor").folder / "contracts" / "launches.odcs.yaml").
         (GOOD.replace("primaryKey: true", "primarykey: true"), "primarykey"),
         (GOOD.replace("version: 1.1.0", "version: 1.10"), "version"),
         (GOOD.replace("required: true", "required: maybe", 1), "required"),
-        (GOOD.replace("{maxLength: 64}", "{minLenght: 64}"), "minLenght"),
+        (GOOD.replace("{maxLength: 256}", "{minLenght: 256}"), "minLenght"),
         (GOOD.replace("metric: invalidValues", "metric: duplicateValues", 1), "duplicateValues"),
         (GOOD.replace("severity: warning", "severity: loud", 1), "loud"),
         (GOOD.replace("physicalType: text", "", 1), "physicalType"),
@@ -68,7 +68,7 @@ def test_checks_are_one_pass_of_sql_that_can_fail() -> None:
 
     assert broken() is None
     assert broken(vehicle="null") == "vehicle:missing"
-    assert broken(launch_id="repeat('x', 64)") is None
+    assert broken(launch_id="repeat('x', 256)") is None
     assert broken(launch_id="repeat('x', 65)") == "launch_id:too_long"
     assert broken(launched_at="timestamptz '1942-01-01 00:00:00Z'") is None
     assert broken(launched_at="timestamptz '1941-12-31 23:59:59Z'") == "launched_at:launched_at_out_of_range"

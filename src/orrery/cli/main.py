@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from orrery import __version__
-from orrery.cli import comparing, data, engines, looking, proving, render, running, simulating
+from orrery.cli import comparing, data, drilling, engines, looking, proving, render, running, simulating
 from orrery.errors import ExitCode, OrreryError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ data.add_to(app)
 simulating.add_to(app)
 comparing.add_to(app)
 proving.add_to(app)
+drilling.add_to(app)
 engines.add_to(app)
 
 

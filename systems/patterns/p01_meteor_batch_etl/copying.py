@@ -15,6 +15,7 @@ from orrery.delimited import Block, Refused
 from orrery.effects import Writer
 from orrery.engines import postgres
 from orrery.errors import IntegrityBroken
+from orrery.faults import faultpoint
 from orrery.files import Delivered
 from orrery.judging import Judge, Judged, integers
 from orrery.run import Run
@@ -45,6 +46,7 @@ class FileCopy:
         self.warnings.clear()
         for judged, encoded in self.encoded(number):
             self.copy(table, number, encoded, len(judged.lines))
+            faultpoint("copy.after")
             self.refuse(judged.refused)
             self.counts["read"] += judged.read
             self.counts["filtered"] += judged.filtered

@@ -19,6 +19,7 @@ import psycopg
 
 from orrery.contracts import quoted
 from orrery.effects import Writer
+from orrery.faults import faultpoint
 from orrery.feeds import Feed
 from orrery.files import Delivered
 from orrery.judging import Judge
@@ -113,6 +114,7 @@ class FileLoad(FileCopy):
             if not (self.rewrites_most() and self.replace()):
                 self.merge()
             self.connection.execute(f"delete from {self.judge.feed.rejected} where file_id in {self.own}", self.names)
+        faultpoint("files.before")
         kept = self.kept()
         self.connection.execute(
             f"update {self.files} set is_current = false"
@@ -171,6 +173,7 @@ class FileLoad(FileCopy):
     def build_key(self, key: str | None) -> None:
         """Build again what `set_key_aside` dropped."""
         if key:
+            faultpoint("key.before")
             self.connection.execute(f"alter table {self.target} add constraint {key} primary key ({self.shown['key']})")
 
     # --- replace ----------------------------------------------------------------------------------------------
@@ -271,6 +274,7 @@ class FileLoad(FileCopy):
         """The statements of a file in sql/ (all, or those named); how many rows each wrote is the count of its name."""
         for count, statement in self.statements(name):
             if count in wanted or not wanted:
+                faultpoint(f"{count}.before")
                 self.counts[count] = self.connection.execute(statement.format(**self.shown), self.names).rowcount
 
     def refuse_duplicates(self) -> None:

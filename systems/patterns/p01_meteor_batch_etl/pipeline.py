@@ -78,7 +78,7 @@ def written(writer: Writer, feed: Feed, loaded: list[dict[str, Any]]) -> list[di
 
 def load(run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge: Judge) -> dict[str, Any]:
     """Load one file: read, clean, check, write; gives what became of its rows."""
-    with run.step(f"load {delivered.name}") as step:
+    with run.step("load", of=delivered.name) as step:
         loading = FileLoad(run, ledger, load_id, delivered, judge)
         counted = loading.load()
         if closed := contracts.gate(judge.feed.incoming, read=counted["read"], refused=counted["rejected"]):

@@ -160,7 +160,8 @@ def test_what_validate_says_is_what_a_run_does(
 def test_validate_of_a_file_that_fits_ends_with_0(orrery_run: Any, deliver: Any, sample: bytes) -> None:
     path = deliver("a.csv", b"\n".join(sample.splitlines()[:50]) + b"\n")
     ended = orrery_run(["data", "validate", "meteor", str(path)])
-    assert (ended.exit_code, ended.stdout) == (0, "49 rows read: 49 fit p01_meteor.launches, 0 would be refused\n")
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("49 rows read: 49 fit p01_meteor.launches, 0 would be refused\n")
 
 
 def test_nothing_is_loaded_by_a_mapping_that_nobody_confirmed(

@@ -1,0 +1,306 @@
+"""One trial: a run meets a fault, is run again, and once more; the target is compared at each turn."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orrery.drills.forks import Fork
+from orrery.drills.proxy import Proxy
+from orrery.engines import postgres_server
+from orrery.errors import OrreryError
+from orrery.testing import Target, broken_invariants
+
+if TYPE_CHECKING:
+    from orrery.claims import Scenario, Told
+
+# fault → the exit codes that it may end with, where it struck before the commit
+CODES = {
+    "kill": {-signal.SIGKILL},
+    "term": {130},
+    "raise": {1},
+    "enospc": {8},
+    "slow": {0},
+    "stop": {0},
+    "backend": {4},
+    "postmaster": {4},
+    "cut": {4},
+    "zombie": {5},
+}
+STRUCK_OUTSIDE = {"backend", "postmaster", "cut", "zombie", "stop"}  # the run is stopped, and something done to it
+
+
+@dataclass(frozen=True)
+class Case:
+    """A delivery that a run is to bring in.
+
+    Attributes:
+        contents: of the one file; with two, each restates the other, in turn. With one the target is empty before.
+    """
+
+    name: str
+    contents: tuple[bytes, ...]
+
+
+@dataclass
+class Verdict:
+    """What became of a trial."""
+
+    case: str
+    fault: str
+    point: str
+    exit_code: int | None = None
+    has_fired: bool = False
+    seconds_to_recover: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+class Ground:
+    """Where trials take place: a state folder with a server, two servers of forks, a proxy, a reader that looks on."""
+
+    def __init__(self, scenario: Scenario, target: Target, folder: Path, environment: dict[str, str]) -> None:
+        self.scenario, self.target, self.folder = scenario, target, folder
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir(exist_ok=True)
+        server = postgres_server.start(target.home)
+        self.proxy = Proxy(server.port)
+        named = {"PGHOST": "127.0.0.1", "PGPORT": str(self.proxy.port), "PGUSER": server.user}
+        password = server.passfile.read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
+        own = {**environment, **named, "PGDATABASE": server.dbname, "PGPASSWORD": password}
+        self.fork = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
+        self.elsewhere = Fork(folder, {**own, "ORRERY_HOME": str(folder / "elsewhere")})
+        self.seen: set[tuple[int, str]] = set()
+        self.is_reading = False
+        self.there: bytes | None = None
+
+    # --- runs -----------------------------------------------------------------------------------------------
+
+    def arguments(self, name: str, *more: str) -> list[str]:
+        """`run SYSTEM` on a file of the inbox."""
+        return ["run", self.scenario.system, "--json", "--data", f"{self.scenario.input}={self.inbox / name}", *more]
+
+    def deliver(self, content: bytes, name: str = "a.csv") -> None:
+        """Put a file into the inbox."""
+        (self.inbox / name).write_bytes(content)
+
+    def bring(self, case: Case, profile: str) -> tuple[bytes | None, bytes]:
+        """Make the target what it is before the case; gives what was delivered, and what is to be."""
+        if len(case.contents) == 1:
+            self.target.reset()
+            return None, case.contents[0]
+        one, other = case.contents
+        if self.there not in case.contents:
+            self.target.reset()
+            self.deliver(one)
+            if self.fork.run(self.arguments("a.csv", "--profile", profile)) != 0:
+                raise RuntimeError(self.fork.told())
+            self.there = one
+        return self.there, other if self.there == one else one
+
+    def differs(self, told: Told) -> list[str]:
+        """What of the target is not as the oracle says: rows as a multiset, refusals with place, rule and text."""
+        return differences(told, self.target.rows(), self.target.rejects())
+
+    # --- a reader that looks on -----------------------------------------------------------------------------
+
+    def look_on(self) -> threading.Thread:
+        """Read count and checksum of the target again and again, in a transaction of its own each time."""
+        self.seen, self.is_reading = set(), True
+        thread = threading.Thread(target=self._read_on, daemon=True)
+        thread.start()
+        return thread
+
+    def _read_on(self) -> None:
+        import psycopg
+
+        table = next(iter(self.target.system.outputs))
+        sql = f"select count(*), coalesce(sum(hashtextextended(cast(each as text), 0)), 0)::text from {table} as each"
+        while self.is_reading:
+            try:
+                reader = Target(self.target.home, self.target.system)
+                with reader.connection:
+                    while self.is_reading:
+                        if reader.query(f"select 1 where to_regclass('{table}') is not null"):
+                            [(number, checksum)] = [tuple(row.values()) for row in reader.query(sql)]
+                            self.seen.add((number, checksum))
+                        time.sleep(0.02)
+            except (psycopg.Error, OrreryError):  # the server is what is being killed here
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        """End what was started."""
+        self.fork.close()
+        self.elsewhere.close()
+
+
+def differences(told: Told, rows: Sequence[dict[str, Any]], rejects: Sequence[dict[str, Any]]) -> list[str]:
+    """How rows and refusals differ from the oracle's, both as multisets; empty where they do not."""
+    names = [name for name in told.rows[0] if not name.startswith("_")] if told.rows else []
+    wanted = Counter(tuple(row[name] for name in names) for row in told.rows)
+    found = Counter(tuple(row[name] for name in names) for row in rows)
+    refused = Counter(
+        (row["file_name"], row["line"], row["byte_offset"], row["rule"], row["record_text"]) for row in rejects
+    )
+    pairs = (
+        ("rows lost", wanted - found),
+        ("rows doubled or made up", found - wanted),
+        ("refusals lost", Counter(told.refused) - refused),
+        ("refusals doubled or made up", refused - Counter(told.refused)),
+    )
+    return [f"{what}: {each.total():,}, like {next(iter(each))!r:.120}" for what, each in pairs if each]
+
+
+def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float | None = None) -> Verdict:
+    """One trial.
+
+    Args:
+        point: of the code; empty where the fault comes `after` so many seconds.
+    """
+    verdict = Verdict(case.name, fault, point or f"after {after:.3f} s")
+    profile = "services" if fault == "cut" else "embedded"
+    there, coming = ground.bring(case, profile)
+    oracle = ground.scenario.oracle
+    told = oracle([("a.csv", coming)])
+    before = oracle([("a.csv", there)]) if there is not None else None
+    ground.deliver(coming)
+    arguments = ground.arguments("a.csv", "--profile", profile)
+    reader = ground.look_on()
+    try:
+        verdict.exit_code = _strike(ground, arguments, fault, point, after, verdict)
+    finally:
+        ground.is_reading = False
+        reader.join()
+        ground.proxy.mend()
+    _look(ground, verdict, told, before)
+    begun = time.monotonic()
+    code = ground.fork.run(arguments)
+    verdict.seconds_to_recover = round(time.monotonic() - begun, 2)
+    if code != 0:
+        verdict.wrong.append(f"run again: exit {code}: {ground.fork.told()[-300:]}")
+        ground.there = None
+        return verdict
+    verdict.wrong += [f"run again: {each}" for each in ground.differs(told)]
+    verdict.wrong += broken_invariants(ground.target.home, [ground.target.system], _profile(ground, profile))
+    state = ground.target.state()
+    code = ground.fork.run(arguments)
+    if code != 0 or not ground.fork.printed().get("nothing_new") or ground.target.state() != state:
+        verdict.wrong.append(f"the third run was not 'nothing new' (exit {code})")
+    ground.there = coming if not verdict.wrong else None
+    return verdict
+
+
+def _profile(ground: Ground, name: str) -> Any:
+    from dataclasses import replace
+
+    bindings = {role: replace(each, profile=name) for role, each in ground.target.profile.bindings.items()}
+    return replace(ground.target.profile, name=name, bindings=bindings)
+
+
+def _strike(
+    ground: Ground, arguments: list[str], fault: str, point: str, after: float | None, verdict: Verdict
+) -> int | None:
+    """Run into the fault; gives the exit code."""
+    fork = ground.fork
+    if after is not None:
+        pid = fork.start(arguments)
+        time.sleep(after)
+        _signal(pid, signal.SIGKILL if fault == "kill" else signal.SIGTERM)
+        code = fork.wait()
+        verdict.has_fired = code != 0
+        return code
+    action = "stop" if fault in STRUCK_OUTSIDE else fault
+    pid = fork.start(arguments, f"{point}:{action}")
+    code = fork.wait()
+    if code is not None:  # it never came to the point, or the action ended it
+        verdict.has_fired = fault == "slow" or code != 0 or fault not in CODES
+        return code
+    verdict.has_fired = True
+    _outside(ground, fault, arguments, verdict)
+    _signal(pid, signal.SIGCONT)
+    return fork.wait()
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it has ended
+
+
+def _outside(ground: Ground, fault: str, arguments: list[str], verdict: Verdict) -> None:
+    """What is done while the run is stopped."""
+    if fault in ("backend", "zombie"):
+        ground.target.query(
+            "select pg_terminate_backend(pid, 2000) from pg_stat_activity"
+            f" where application_name like '%-{ground.target.system.slug}-%'"
+        )
+    if fault == "zombie":  # its lock is free now: a run on another machine takes over
+        code = ground.elsewhere.run(arguments)
+        if code != 0:
+            verdict.wrong.append(f"the run that took over: exit {code}: {ground.elsewhere.told()[-200:]}")
+    if fault == "cut":
+        ground.proxy.cut()
+    if fault == "postmaster":
+        server = postgres_server.status(ground.target.home)
+        if server is not None:
+            os.kill(server.pid, signal.SIGKILL)
+            time.sleep(0.3)
+    if fault == "stop":
+        time.sleep(0.5)
+
+
+def _look(ground: Ground, verdict: Verdict, told: Told, before: Told | None) -> None:
+    """After the fault: the target is as before or as after, never in part; the exit code says which."""
+    code = verdict.exit_code
+    if verdict.fault == "postmaster":  # whoever asks first starts the server again
+        ground.target.connection.close()
+        ground.target = Target(ground.target.home, ground.target.system)
+        server = postgres_server.status(ground.target.home)
+        ground.proxy.to = server.port if server else ground.proxy.to
+    rows, rejects = ground.target.rows(), ground.target.rejects()
+    as_before = not (differences(before, rows, rejects) if before else [*rows, *rejects])
+    as_after = not differences(told, rows, rejects)
+    if not as_before and not as_after:
+        verdict.wrong.append(f"the target is neither as before nor as after (exit {code})")
+    if code is not None and code >= 2 and code not in (130, 137, 143) and not as_before and verdict.fault != "zombie":
+        verdict.wrong.append(f"exit {code} says that the target is as before, and it is not")
+    if code == 0 and not as_after:
+        verdict.wrong.append("exit 0 says that the file is in, and it is not")
+    if verdict.has_fired and code not in {0, *CODES[verdict.fault]}:
+        verdict.wrong.append(f"exit {code}, not {sorted(CODES[verdict.fault])}: {ground.fork.told()[-200:]}")
+    if "Traceback" in ground.fork.told():
+        verdict.wrong.append(f"a traceback: {ground.fork.told()[-200:]}")
+    if len(ground.seen) > 2 + (verdict.fault == "zombie") or (before is None and len(ground.seen - {(0, "0")}) > 1):
+        verdict.wrong.append(f"a reader saw {len(ground.seen)} states: {sorted(ground.seen)[:4]}")
+
+
+def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
+    """Two runs at once, of one file each: each ends with 0 or, refused, with 5; then both are in, each once."""
+    verdict = Verdict("two at once", "concurrency", f"pair {number}", has_fired=True)
+    ground.target.reset()
+    ground.there = None
+    contents = {f"{name}.csv": ground.scenario.delivery(2 * number + at) for at, name in enumerate("ab")}
+    for name, content in contents.items():
+        ground.deliver(content, name)
+    forks: list[tuple[Fork, str]] = [(ground.fork, "a.csv"), (ground.elsewhere, "b.csv")]
+    chance.shuffle(forks)
+    for fork, name in forks:
+        fork.start(ground.arguments(name))
+        time.sleep(chance.uniform(0, 0.05))
+    codes = [fork.wait() for fork, _ in forks]
+    if sorted(map(str, codes)) not in (["0", "0"], ["0", "5"]):
+        verdict.wrong.append(f"exits {codes}: {[fork.told()[-200:] for fork, _ in forks]}")
+    ran = sorted(name for (_, name), code in zip(forks, codes, strict=True) if code == 0)
+    orders = [[(name, contents[name]) for name in order] for order in (ran, ran[::-1])]
+    wrong = [ground.differs(ground.scenario.oracle(order)) for order in orders]
+    if all(wrong):
+        verdict.wrong.append(f"the result is that of no order: {wrong[0][:2]}")
+    return verdict
