@@ -90,7 +90,7 @@ schema:
 """
 
 TESTS = '''\
-"""The parts of {title}'s folder can be read. What it claims is tested in tests/claims/, and that in sabotages.toml."""
+"""The parts of {title}'s folder can be read. Its claims are tested in tests/claims/."""
 
 from __future__ import annotations
 
