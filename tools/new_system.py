@@ -38,8 +38,8 @@ entry  = "pipeline:main"
 # [outputs]
 # "{slug}.…" = "contracts/….odcs.yaml"
 
-# Each sentence names the test that proves it. While there is none, the catalogue takes the system for planned, and
-# does not run it.
+# Each sentence names the test in tests/claims/ that proves it. While there is none, the catalogue takes the system for
+# planned, and does not run it.
 [claims]
 """
 
@@ -90,7 +90,7 @@ schema:
 """
 
 TESTS = '''\
-"""What {title} claims: each sentence in system.toml names a test. Until then: that its parts can be read."""
+"""The parts of {title}'s folder can be read. Its claims are tested in tests/claims/."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ FILES = {
     "pipeline.py": PIPELINE,
     "README.md": README,
     "contracts/incoming.odcs.yaml": CONTRACT,
-    "tests/test_claims.py": TESTS,
+    "tests/test_folder.py": TESTS,
 }
 
 

@@ -53,6 +53,15 @@ def test_bench_measures_each_size_and_leaves_the_users_state_alone(
 ) -> None:
     home = tmp_path / "home"
     monkeypatch.setenv("ORRERY_HOME", str(home))
+    seen, command = [], benchmark._orrery
+
+    def watched(place: Path, *arguments: str) -> str:
+        ledger = place / "ledger.sqlite"
+        before, told = ledger.exists(), command(place, *arguments)
+        seen.append((arguments[0], place, before, ledger.exists()))
+        return told
+
+    monkeypatch.setattr(benchmark, "_orrery", watched)
     words = ["bench", "meteor", "--scale", "2,1", "--base", "3000", "--runs", "1", "--set", "engine=duckdb"]
     ran = orrery_run([*words, "--json"])
     assert ran.exit_code == 0, ran.stderr
@@ -61,6 +70,9 @@ def test_bench_measures_each_size_and_leaves_the_users_state_alone(
     for each in sizes:
         assert each["rows_per_second"] == pytest.approx(each["rows"] / each["seconds"][0], rel=0.01)
         assert each["peak_mb"] > 50
+    runs = [each for each in seen if each[0] == "run"]
+    assert len({place for _, place, _, _ in runs}) == 2
+    assert [(before, after) for _, _, before, after in runs] == [(False, True)] * 2  # each in a folder that is new
     assert ran.json["host"]["engines"]["postgres"].startswith("18.")
     assert ran.json["settings"] == {"engine": "duckdb"}
     kept = sorted(path.relative_to(home).as_posix() for path in home.rglob("*"))
