@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative: the folder's own name may hold blanks and any letters.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove lint fmt types bench lock readme new-system down clean
+.PHONY: help run test prove drill lint fmt types bench lock readme new-system down clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 export PYTHON
@@ -27,6 +27,10 @@ test: ## every test (installs the rest)
 prove: ## sabotage every claim: its test must turn red (SYSTEM=meteor for one alone)
 	@sh tools/bootstrap.sh test
 	@.venv/bin/orrery prove $(SYSTEM) $(ARGS)
+
+drill: ## every fault at every point, at random moments, two runs at once (minutes)
+	@sh tools/bootstrap.sh test
+	@.venv/bin/orrery drill $(or $(SYSTEM),meteor) $(ARGS)
 
 lint: ## style, types and the house rules; changes nothing
 	@sh tools/bootstrap.sh test

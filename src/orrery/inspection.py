@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from orrery.errors import BadInput
 from orrery.ledger import OPEN, Ledger, Owner, event_hash
 from orrery.manifest import Manifest
 from orrery.profiles import Profile
-
-ENDED = ("SUCCEEDED", "FAILED", "QUARANTINED")
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,8 @@ def of_ledger(ledger: Ledger) -> list[Finding]:
         for step in ledger.steps(run["run_id"])
         if step["rows_read"] != sum(step[f"rows_{what}"] for what in ("kept", "rejected", "deduplicated", "filtered"))
     ]
-    gaps = _gaps(runs)
-    broken = _broken_links(ledger.events())
+    events = ledger.events()
+    gaps, broken = _gaps(runs, events), _broken_links(events)
     return [
         Finding("L1 no run is open whose process is dead", not orphans, _told(orphans)),
         Finding("L2 one open run a system and scope", not twice, _told(twice)),
@@ -142,20 +139,21 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
     ]
 
 
-def _gaps(runs: Sequence[dict[str, Any]]) -> list[str]:
+def _gaps(runs: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> list[str]:
+    """Attempts that are missing, and runs whose events go back in time (by the clock that nobody sets)."""
     found = []
     expected: dict[tuple[str, str], int] = {}
+    by_run: dict[str, list[float]] = {}
+    for event in events:
+        by_run.setdefault(event["run_id"], []).append(event["monotonic"])
     for run in runs:
         scope = (run["system"], run["scope"])
         expected[scope] = expected.get(scope, 0) + 1
         if run["attempt"] != expected[scope]:
             found.append(f"{run['run_id']} is attempt {run['attempt']}, expected {expected[scope]}")
-        if run["ended_at"] and run["state"] in ENDED and not run["recovered"]:
-            seconds = (
-                datetime.fromisoformat(run["ended_at"]) - datetime.fromisoformat(run["started_at"])
-            ).total_seconds()
-            if seconds < 0:
-                found.append(f"{run['run_id']} ended {-seconds:.0f} s before it began, by the wall clock")
+        times = by_run.get(run["run_id"], [])
+        times = times[: -1 if run["recovered"] else None]  # the last is by the clock of whoever recovered it
+        found += [f"{run['run_id']} goes back by {one - other:.0f} s" for one, other in pairwise(times) if other < one]
     return found
 
 

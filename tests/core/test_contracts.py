@@ -69,7 +69,7 @@ def test_checks_are_one_pass_of_sql_that_can_fail() -> None:
     assert broken() is None
     assert broken(vehicle="null") == "vehicle:missing"
     assert broken(launch_id="repeat('x', 256)") is None
-    assert broken(launch_id="repeat('x', 65)") == "launch_id:too_long"
+    assert broken(launch_id="repeat('x', 257)") == "launch_id:too_long"
     assert broken(launched_at="timestamptz '1942-01-01 00:00:00Z'") is None
     assert broken(launched_at="timestamptz '1941-12-31 23:59:59Z'") == "launched_at:launched_at_out_of_range"
     assert broken(launched_at="timestamptz '2100-01-01 00:00:00Z'") == "launched_at:launched_at_out_of_range"

@@ -105,6 +105,17 @@ def test_rows_that_do_not_add_up_and_gaps_are_seen(tmp_path: Path) -> None:
     assert wrong(ledger) == ["L4", "L6"]
 
 
+def test_time_runs_forward_by_the_clock_that_nobody_sets(tmp_path: Path) -> None:
+    for monotonic, told in ((2.0, []), (0.5, ["L6"])):
+        ledger = Ledger(tmp_path / f"{monotonic}.sqlite")
+        run_id = entered(ledger)
+        [first] = ledger.events()
+        assert first["monotonic"] == 1.0
+        ledger.move(run_id, "RUNNING", at="2025-12-31T23:00:00+00:00", monotonic=monotonic)  # an hour back, by the wall
+        ledger.move(run_id, "FAILED", at="2025-12-31T23:00:01+00:00", monotonic=monotonic)
+        assert wrong(ledger) == told
+
+
 def test_a_dead_owner_is_told_from_a_living_one_and_from_a_later_one_with_its_pid(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     import psutil

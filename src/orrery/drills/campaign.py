@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -121,7 +122,7 @@ def scenario_of(system: Manifest) -> Scenario:
 
 def points(system: Manifest, home: Path, seed: int = 1) -> dict[str, list[str]]:
     """The fault points that each case passes, in their order, as a dry run finds them; and how often."""
-    with _ground(system, home, seed) as (ground, cases):
+    with prepared(system, home, seed) as (ground, cases):
         return {case.name: trace(ground, case) for case in cases}
 
 
@@ -147,7 +148,7 @@ def run(system: Manifest, home: Path, plan: Plan, told: Callable[[str], None]) -
     """
     begun = time.monotonic()
     found = Campaign(system.slug, plan)
-    with _ground(system, home, plan.seed) as (ground, cases):
+    with prepared(system, home, plan.seed) as (ground, cases):
         for case in cases:
             found.points[case.name] = trace(ground, case)
         last = begun
@@ -206,35 +207,30 @@ def _length(ground: Ground, case: Case) -> float:
     return time.monotonic() - begun
 
 
-class _ground:  # noqa: N801 (used as a function is)
-    """A ground with its cases, in a state folder of its own that is made anew; everything is ended at the end."""
-
-    def __init__(self, system: Manifest, home: Path, seed: int) -> None:
-        self.system, self.home, self.seed = system, home, seed
-
-    def __enter__(self) -> tuple[Ground, list[Case]]:
-        if self.home.exists():
-            postgres_server.stop(self.home)
-            shutil.rmtree(self.home)
-        folder = self.home / "drill"
-        folder.mkdir(parents=True)
-        postgres_server.start(self.home)
-        scenario = scenario_of(self.system)
-        target = Target(self.home, self.system)
-        self.ground = Ground(scenario, target, folder, profiles.tool_environment())
-        self.ground.proxy.__enter__()
-        one, two = (scenario.delivery(self.seed * 1000 + number) for number in (1, 2))
-        large = scenario.huge or scenario.large
-        a, b = large("a"), large("b")
-        return self.ground, [
-            Case("first", (one,)),
-            Case("restated", (one, two)),
-            Case("first, large", (a,)),
-            Case("restated, large", (a, b)),
-        ]
-
-    def __exit__(self, *_: object) -> None:
-        self.ground.close()
-        self.ground.proxy.__exit__(None, None, None)
-        self.ground.target.connection.close()
-        postgres_server.stop(self.home)
+@contextmanager
+def prepared(system: Manifest, home: Path, seed: int) -> Iterator[tuple[Ground, list[Case]]]:
+    """A ground with its cases, in a state folder of its own that is made anew; what was started is ended."""
+    scenario = scenario_of(system)
+    if home.exists():
+        postgres_server.stop(home)
+        shutil.rmtree(home)
+    folder = home / "drill"
+    folder.mkdir(parents=True)
+    postgres_server.start(home)
+    ground = Ground(scenario, Target(home, system), folder, profiles.tool_environment())
+    one, two = (scenario.delivery(seed * 1000 + number) for number in (1, 2))
+    large = scenario.huge or scenario.large
+    a, b = large("a"), large("b")
+    cases = [
+        Case("first", (one,)),
+        Case("restated", (one, two)),
+        Case("first, large", (a,)),
+        Case("restated, large", (a, b)),
+    ]
+    try:
+        with ground.proxy:
+            yield ground, cases
+    finally:
+        ground.close()
+        ground.target.connection.close()
+        postgres_server.stop(home)

@@ -76,6 +76,7 @@ class Ground:
         password = server.passfile.read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
         own = {**environment, **named, "PGDATABASE": server.dbname, "PGPASSWORD": password}
         self.fork = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
+        self.beside = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.elsewhere = Fork(folder, {**own, "ORRERY_HOME": str(folder / "elsewhere")})
         self.seen: set[tuple[int, str]] = set()
         self.is_reading = False
@@ -137,8 +138,8 @@ class Ground:
 
     def close(self) -> None:
         """End what was started."""
-        self.fork.close()
-        self.elsewhere.close()
+        for fork in (self.fork, self.beside, self.elsewhere):
+            fork.close()
 
 
 def differences(told: Told, rows: Sequence[dict[str, Any]], rejects: Sequence[dict[str, Any]]) -> list[str]:
@@ -217,12 +218,13 @@ def _strike(
         verdict.has_fired = code != 0
         return code
     action = "stop" if fault in STRUCK_OUTSIDE else fault
-    pid = fork.start(arguments, f"{point}:{action}")
+    passed = ground.folder / "passed.txt"
+    passed.unlink(missing_ok=True)
+    pid = fork.start(arguments, f"{point}:{action}", trace=passed)
     code = fork.wait()
-    if code is not None:  # it never came to the point, or the action ended it
-        verdict.has_fired = fault == "slow" or code != 0 or fault not in CODES
+    verdict.has_fired = passed.exists() and point in passed.read_text(encoding="utf-8").splitlines()
+    if code is not None:
         return code
-    verdict.has_fired = True
     _outside(ground, fault, arguments, verdict)
     _signal(pid, signal.SIGCONT)
     return fork.wait()
@@ -243,7 +245,7 @@ def _outside(ground: Ground, fault: str, arguments: list[str], verdict: Verdict)
             f" where application_name like '%-{ground.target.system.slug}-%'"
         )
     if fault == "zombie":  # its lock is free now: a run on another machine takes over
-        code = ground.elsewhere.run(arguments)
+        code = ground.elsewhere.run([*arguments[:-1], "services"])
         if code != 0:
             verdict.wrong.append(f"the run that took over: exit {code}: {ground.elsewhere.told()[-200:]}")
     if fault == "cut":
@@ -290,15 +292,20 @@ def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
     contents = {f"{name}.csv": ground.scenario.delivery(2 * number + at) for at, name in enumerate("ab")}
     for name, content in contents.items():
         ground.deliver(content, name)
-    forks: list[tuple[Fork, str]] = [(ground.fork, "a.csv"), (ground.elsewhere, "b.csv")]
+    # half of the pairs are of one state folder, the other half of two, as from two machines
+    other = ("embedded", "services")[number % 2]
+    forks: list[tuple[Fork, str, str]] = [
+        (ground.fork, "a.csv", "embedded"),
+        (ground.elsewhere if number % 2 else ground.beside, "b.csv", other),
+    ]
     chance.shuffle(forks)
-    for fork, name in forks:
-        fork.start(ground.arguments(name))
+    for fork, name, profile in forks:
+        fork.start(ground.arguments(name, "--profile", profile))
         time.sleep(chance.uniform(0, 0.05))
-    codes = [fork.wait() for fork, _ in forks]
+    codes = [fork.wait() for fork, _, _ in forks]
     if sorted(map(str, codes)) not in (["0", "0"], ["0", "5"]):
-        verdict.wrong.append(f"exits {codes}: {[fork.told()[-200:] for fork, _ in forks]}")
-    ran = sorted(name for (_, name), code in zip(forks, codes, strict=True) if code == 0)
+        verdict.wrong.append(f"exits {codes}: {[fork.told()[-200:] for fork, _, _ in forks]}")
+    ran = sorted(name for (_, name, _), code in zip(forks, codes, strict=True) if code == 0)
     orders = [[(name, contents[name]) for name in order] for order in (ran, ran[::-1])]
     wrong = [ground.differs(ground.scenario.oracle(order)) for order in orders]
     if all(wrong):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +36,8 @@ _LIMITS = {
 }
 
 
+RECOVERY = 20.0  # seconds that a server gets to come back from a crash
+_NOT_YET = "the database system is (starting up|in recovery mode|not yet accepting connections|shutting down)"
 _CHECKED: set[Path] = set()  # extensions whose signature has been checked in this process
 
 
@@ -92,12 +96,23 @@ def connect(binding: Binding, application: str) -> psycopg.Connection[tuple[Any,
     import psycopg
 
     target = keywords(binding)
-    password = binding.password()
+    password = _password(binding, target)
     given = {**_LIMITS, **target, "application_name": application} | ({"password": password} if password else {})
-    try:
-        return psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
-        raise told(error, binding) from None
+    deadline = time.monotonic() + RECOVERY
+    while True:
+        try:
+            return psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
+        except psycopg.OperationalError as error:
+            if not re.search(_NOT_YET, str(error)) or time.monotonic() >= deadline:
+                raise told(error, binding) from None
+        time.sleep(0.1)
+
+
+def _password(binding: Binding, target: Mapping[str, str]) -> str | None:
+    """The password of a binding; the embedded server's own is said, because PGPASSWORD would go before its passfile."""
+    if binding.is_embedded and "passfile" in target:
+        return Path(target["passfile"]).read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
+    return binding.password()
 
 
 def environment(binding: Binding) -> dict[str, str]:
@@ -192,7 +207,7 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
 
     duck = _reader()
     info = " ".join(f"{key}='{_escaped(text)}'" for key, text in keywords(binding).items())
-    password = binding.password()
+    password = _password(binding, keywords(binding))
     if password:
         info += f" password='{_escaped(password)}'"
     schema, name = table.split(".")

@@ -128,3 +128,14 @@ def test_any_other_server_by_dsn_and_no_secret_is_left_anywhere(
         target.connection.execute("drop owned by loader")
         target.connection.execute("drop role loader")
         target.reset()
+
+
+def test_credentials_for_another_server_do_not_get_in_the_way_of_the_embedded_one(
+    orrery_run: Callable, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGPASSWORD": "of another", "PGHOST": "192.0.2.1", "PGUSER": "x", "PGDATABASE": "y"}.items():
+        monkeypatch.setenv(name, value)
+    ended = orrery_run(["run", "meteor", "--json"])
+    assert ended.exit_code == 0, ended.stderr
+    assert len(target.rows()) == 5667
+    assert orrery_run(["check", "meteor"]).exit_code == 0
