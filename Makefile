@@ -20,9 +20,9 @@ run: ## run a system on its own data (installs only what it needs)
 	@sh tools/bootstrap.sh run
 	@.venv/bin/orrery run $(or $(SYSTEM),meteor) $(ARGS)
 
-test: ## every test (installs the rest)
+test: ## every test (installs the rest), two files at a time
 	@sh tools/bootstrap.sh test
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 prove: ## sabotage every claim: its test must turn red (SYSTEM=meteor for one alone)
 	@sh tools/bootstrap.sh test

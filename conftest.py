@@ -1,16 +1,72 @@
-"""Fixtures for all tests: one embedded PostgreSQL a test process, stopped at the end."""
+"""Fixtures for all tests: one embedded PostgreSQL a test process, stopped at the end; nothing may be left behind."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orrery import catalogue, testing
+from orrery import catalogue, leftovers, testing
 from orrery.engines import postgres_server
 from orrery.testing import Result, Target
+
+ROOT = Path(__file__).resolve().parent
+BEFORE = pytest.StashKey[leftovers.Scene]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look around, and have a folder for temporary files that no other session writes to (xdist's workers share it)."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(tempfile.mkdtemp(prefix="orrery-tests-"))
+        folder.chmod(0o755)  # for tests as another user
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+        config.stash[BEFORE] = leftovers.look(ROOT)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A session that leaves a process or a file behind fails."""
+    before = session.config.stash.get(BEFORE, None)
+    if before is None or session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    left = leftovers.left(before, leftovers.look(ROOT))
+    if left:
+        session.config.stash[LEFT] = left
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left."""
+    for each in config.stash.get(LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND {each}", red=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist cannot see whether the whole suite is run: the one that started it tells."""
+    node.workerinput["is_whole"] = is_whole(node.config)
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether every test is run: no file, no name and no mark is asked for."""
+    if (told := getattr(config, "workerinput", None)) is not None:
+        return bool(told["is_whole"])
+    asked = config.option.keyword or config.option.markexpr or config.option.deselect
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not asked
+
+
+@pytest.fixture(scope="session")
+def whole_suite(request: pytest.FixtureRequest) -> bool:
+    """Whether every test is run."""
+    return is_whole(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -63,15 +63,11 @@ def test_figures_are_those_that_were_measured() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_readme_says_how_many_tests_there_are(readme: str, request: pytest.FixtureRequest) -> None:
+def test_readme_says_how_many_tests_there_are(readme: str, request: pytest.FixtureRequest, whole_suite: bool) -> None:
     """Of the whole suite: a run of a part of it knows no better."""
     said = re.search(r"=+ ([0-9]+) passed in", readme)
     assert said is not None
-    config = request.config
-    is_whole = config.args_source is config.ArgsSource.TESTPATHS and not (
-        config.option.keyword or config.option.markexpr
-    )
-    if is_whole and not config.option.deselect:
+    if whole_suite:
         assert int(said[1]) == request.session.testscollected
 
 

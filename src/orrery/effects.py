@@ -49,6 +49,7 @@ class Writer:
     binding: Binding
     connection: psycopg.Connection[tuple[Any, ...]]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+    load_id: int | None = None
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query."""
@@ -69,7 +70,7 @@ class Writer:
         """
         import psycopg
 
-        schema, load_id = self.run.system.slug, None
+        schema = self.run.system.slug
         try:
             self.connection.execute("begin")
             sql = (
@@ -77,9 +78,9 @@ class Writer:
                 " values (%(token)s, %(run_id)s, %(loaded_at)s) returning load_id"
             )
             known = {"token": self.run.token, "run_id": self.run.run_id, "loaded_at": self.run.now()}
-            [(load_id,)] = self.query(sql, known)
+            [(self.load_id,)] = self.query(sql, known)
             faultpoint("begin.after")
-            yield int(load_id)
+            yield self.load_id
             faultpoint("stage.before")
             self.run.move("STAGED", result=self.run.notes)
             faultpoint("stage.after")
@@ -90,25 +91,25 @@ class Writer:
             if isinstance(error, psycopg.Error):
                 from orrery.engines import postgres
 
-                raise self._overtaken(load_id) or postgres.told(error, self.binding) from error
+                raise self._overtaken() or postgres.told(error, self.binding) from error
             raise
-        self._commit(load_id)
+        self._commit()
         self.run.has_committed = True
         faultpoint("commit.after")
 
-    def _overtaken(self, load_id: int | None) -> Locked | None:
+    def _overtaken(self) -> Locked | None:
         """Whether another run has written since this one began, while its session was lost: it must not go on."""
         from orrery.engines import postgres
         from orrery.errors import OrreryError
 
-        if load_id is None or not self.connection.closed:
+        if self.load_id is None or not self.connection.closed:
             return None
         try:
             with postgres.connect(self.binding, application=self.run.run_id) as again:
                 sql = (
                     f"select run_id from {self.run.system.slug}.loads where load_id > %s order by load_id desc limit 1"
                 )
-                other = again.execute(sql, (load_id,)).fetchone()
+                other = again.execute(sql, (self.load_id,)).fetchone()
         except OrreryError:
             return None  # the server cannot say; what is wrong with it is told instead
         if other is None:
@@ -116,11 +117,11 @@ class Writer:
         return Locked(
             "Another run took over while this one had lost its session: nothing of this one was loaded.",
             looked=f"{self.run.system.slug}.loads",
-            found=f"run {other[0]} wrote after load {load_id} had begun",
+            found=f"run {other[0]} wrote after load {self.load_id} had begun",
             fix="orrery runs shows it; run again if a file is still missing",
         )
 
-    def _commit(self, load_id: int | None) -> None:
+    def _commit(self) -> None:
         import psycopg
 
         try:
@@ -136,7 +137,7 @@ class Writer:
                     found=str(error).strip(),
                     fix="run again: the first thing it does is to read that token",
                 ) from error
-            told = self._overtaken(load_id) or DependencyDown(
+            told = self._overtaken() or DependencyDown(
                 "The commit did not arrive; the target is as it was.",
                 looked=f"{self.run.system.slug}.loads",
                 found=str(error).strip(),
