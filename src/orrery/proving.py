@@ -128,9 +128,10 @@ def run_test(system: Manifest, job: Job, place: Place) -> Outcome:
     report.unlink(missing_ok=True)
     command = [sys.executable, "-P", "-m", "pytest", "-qx", "-p", "no:cacheprovider", f"--rootdir={tree}"]
     command += ["-c", str(tree / "pyproject.toml"), f"--basetemp={place.folder / 'tmp'}", f"--junitxml={report}"]
+    command += ["-o", "addopts=--import-mode=importlib", f"--timeout={SECONDS}", node]  # one process, whatever is usual
     environment = profiles.test_environment(tree / "src", place.home)
     process = subprocess.Popen(
-        [*command, f"--timeout={SECONDS}", node],
+        command,
         cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     place.running.add(process.pid)
