@@ -12,6 +12,8 @@ from orrery import catalogue, testing
 from orrery.engines import postgres_server
 from orrery.testing import Result, Target
 
+pytest.register_assert_rewrite("orrery.claims")  # a claim that does not hold shows its two sides
+
 
 @pytest.fixture(scope="session")
 def warehouse_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
