@@ -34,7 +34,7 @@ PROCESSES = 2  # side by side, each with servers of its own
 _CODING = "(?:Syntax|Indentation|Import|ModuleNotFound|Name|UnboundLocal|Attribute|Type|Key|Index)Error"
 _BROKEN_DOWN = re.compile(
     rf"this is a bug of Orrery: (?:{_CODING}|(?:Parser|Binder|Catalog)Exception)\b|^(?:E\s+)?{_CODING}\b"
-    r"|\((?:42601|42703|42P01|42883)\)",  # PostgreSQL's: no SQL, no such column, table or function
+    r"|found: .*\(42[0-9A-Z]{3}\)",  # PostgreSQL's: no SQL, no such column, table or function
     re.MULTILINE,
 )
 
