@@ -15,14 +15,19 @@ from orrery import catalogue, leftovers, testing
 from orrery.engines import postgres_server
 from orrery.testing import Result, Target
 
+pytest.register_assert_rewrite("orrery.claims")  # a claim that does not hold shows its two sides
+
 ROOT = Path(__file__).resolve().parent
 BEFORE = pytest.StashKey[leftovers.Scene]()
 LEFT = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look around, and have a folder for temporary files that no other session writes to (xdist's workers share it)."""
-    if not hasattr(config, "workerinput"):
+    """Look around, and have a folder for temporary files that no other session writes to (xdist's workers share it).
+
+    Not where `orrery prove` runs a test: it cleans up for all of them at its end.
+    """
+    if not hasattr(config, "workerinput") and "ORRERY_TEST_HOME" not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="orrery-tests-"))
         folder.chmod(0o755)  # for tests as another user
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)

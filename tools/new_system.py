@@ -112,12 +112,22 @@ def test_every_contract_can_be_read() -> None:
         assert contracts.load(path).columns
 '''
 
+SABOTAGES = """\
+# What must turn each claim's test red: bugs that somebody could make, one at a time (docs/proving.md).
+#
+# [test_of_a_claim."what is wrong now, as a sentence"]
+# file = "pipeline.py"     # of this system, or src/… of the core
+# old  = "…"               # stands there exactly once
+# new  = "…"
+"""
+
 FILES = {
     "system.toml": MANIFEST,
     "pipeline.py": PIPELINE,
     "README.md": README,
     "contracts/incoming.odcs.yaml": CONTRACT,
     "tests/test_folder.py": TESTS,
+    "tests/sabotages.toml": SABOTAGES,
 }
 
 

@@ -33,33 +33,30 @@ def test_restated_file_is_a_difference(meteor: Any, target: Target, deliver: Any
 
 
 def test_backfill_equals_one_load(meteor: Any, target: Target, deliver: Any, sample: bytes) -> None:
+    def loaded() -> list[dict[str, Any]]:
+        return [{name: value for name, value in row.items() if name != "file_id"} for row in target.rows()]
+
     verdict = oracle.judge(sample, "launch_log.csv")
     lines = sample.splitlines()
-    days: dict[str, list[bytes]] = {}
-    for row in verdict.accepted:
-        day = row["launched_at"].date().isoformat()
-        if "1969-07-01" <= day <= "1969-07-30":
-            days.setdefault(day, []).append(lines[row["_line"] - 1])
     dates = [f"1969-07-{number:02d}" for number in range(1, 31)]
+    wanted = [row for row in verdict.accepted if row["launched_at"].date().isoformat() in dates]
+    # the days of one file that has those of the whole year, taken one by one, are those days of the file
+    year = [lines[row["_line"] - 1] for row in verdict.accepted if row["launched_at"].year == 1969]
+    assert len(year) > 2 * len(wanted) > 0
+    whole = deliver("1969.csv", b"\n".join([HEADER, *year]) + b"\n")
+    meteor("--data", f"launches={whole}", "--date", "1969-07-01..1969-07-30")
+    assert oracle.checksum(loaded()) == oracle.checksum(wanted)
+    # and thirty files of a day each, taken one by one, are what they are together
+    whole.unlink()
+    target.reset()
     for day in dates:
-        records = days.get(day) or [
-            b"1969-X%s,1969 Jul %s 0000,,,,,Nil,,CC,F,x" % (day[-2:].encode(), day[-2:].encode())
-        ]
+        mark = day[-2:].encode()
+        records = [lines[row["_line"] - 1] for row in wanted if row["launched_at"].date().isoformat() == day]
+        records = records or [b"1969-X%s,1969 Jul %s 0000,,,,,Nil,,CC,F,x" % (mark, mark)]
         path = deliver(f"launches-{day}.csv", b"\n".join([HEADER, *records]) + b"\n")
-    template = path.parent / "launches-{date}.csv"
-    meteor("--data", f"launches={template}", "--date", "1969-07-01..1969-07-30")
-    backfilled = [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
+    meteor("--data", f"launches={path.parent / 'launches-{date}.csv'}", "--date", "1969-07-01..1969-07-30")
+    backfilled = loaded()
+    assert len(backfilled) >= 30
     target.reset()
     meteor("--data", f"launches={path.parent}")
-    assert [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()] == backfilled
-    assert len(backfilled) >= 30
-    # the days of one file that has those of the whole year, taken one by one, are those days of the file
-    target.reset()
-    records = [lines[row["_line"] - 1] for row in verdict.accepted if row["launched_at"].year == 1969]
-    whole = deliver("1969.csv", b"\n".join([HEADER, *records]) + b"\n")
-    meteor("--data", f"launches={whole}", "--date", "1969-07-01..1969-07-30")
-    wanted = [row for row in verdict.accepted if row["launched_at"].date().isoformat() in dates]
-    assert len(records) > 2 * len(wanted) > 0
-    assert oracle.checksum(
-        [{k: v for k, v in row.items() if k != "file_id"} for row in target.rows()]
-    ) == oracle.checksum(wanted)
+    assert loaded() == backfilled

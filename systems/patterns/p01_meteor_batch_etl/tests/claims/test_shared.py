@@ -8,14 +8,22 @@ import pytest
 import zstandard
 from scenario import SAMPLE, file_of, laid_out
 
-from orrery import claims
+from orrery import claims, delimited, files, records
 from orrery.claims import Trial
+from orrery.records import BLOCK
 
 by_both_engines = pytest.mark.parametrize("engine", ["pandas", "duckdb"])
 
 
-@by_both_engines
-def test_rows_are_conserved(trial: Trial, engine: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "block"), [("pandas", BLOCK), ("duckdb", BLOCK), ("duckdb", 2000)], ids=["pandas", "duckdb", "edges"]
+)
+def test_rows_are_conserved(trial: Trial, engine: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also across the edges of blocks: of 8 MB by themselves, here of a few records."""
+    monkeypatch.setattr(records, "BLOCK", block)
+    monkeypatch.setattr(delimited, "BLOCK", block)
+    monkeypatch.setattr(delimited, "RECORD_LIMIT", block)  # of the header
+    monkeypatch.setattr(files, "PIECE", block // 3)
     claims.rows_are_conserved(trial, "--set", f"engine={engine}")
 
 
@@ -38,8 +46,8 @@ def test_killed_load_ends_as_undisturbed(trial: Trial) -> None:
 
 
 def test_own_files_are_loaded_or_named(trial: Trial) -> None:
-    records = SAMPLE.splitlines()[1:]
-    one, two, four = (file_of(*records[at : at + 100]) for at in (0, 100, 200))
+    rows = SAMPLE.splitlines()[1:]
+    one, two, four = (file_of(*rows[at : at + 100]) for at in (0, 100, 200))
     claims.own_files_are_loaded_or_named(
         trial,
         files={
