@@ -32,7 +32,8 @@ def link(root: Path, packages: Path, scripts: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     name, version = project["name"], project["version"]
 
-    relative = os.path.relpath(root / "src", packages)
+    source = next(each for each in ("src", "vendored") if (root / each / "orrery").is_dir())  # or a system on its own
+    relative = os.path.relpath(root / source, packages)
     (packages / "_orrery_checkout.pth").write_text(relative + "\n", encoding="ascii")
 
     stem = name.replace("-", "_")

@@ -52,6 +52,8 @@ def folder() -> Path:
 def roadmap() -> tuple[Planned, ...]:
     """All forty, in the roadmap's order."""
     path = Path(__file__).resolve().parent / "data" / "roadmap.toml"
+    if not path.is_file():  # taken out of the catalogue: what is there is all there is
+        return tuple(_row(system) for system in _manifests())
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     rows: list[dict[str, Any]] = [row for track in TRACKS.values() for row in raw[track]]
     return tuple(Planned(**{**row, "stack": tuple(row["stack"])}) for row in rows)
@@ -65,8 +67,15 @@ def systems() -> tuple[Manifest, ...]:
 
 def _manifests() -> Iterator[Manifest]:
     """Every folder with a manifest, also of systems that are planned."""
-    for path in sorted(path for track in TRACKS.values() for path in (folder() / track).glob("*/system.toml")):
+    inside = [path for track in TRACKS.values() for path in (folder() / track).glob("*/system.toml")]
+    alone = folder().parent.glob("[pd][0-9][0-9]_*/system.toml")  # one that was taken out of the catalogue
+    for path in sorted([*inside, *alone]):
         yield manifest.read(path.parent)
+
+
+def _row(system: Manifest) -> Planned:
+    link = f"{system.id[1:]}_{system.name}"
+    return Planned(system.id, system.name, link, system.domain, system.title, system.level, system.tools)
 
 
 def find(name: str) -> Manifest:

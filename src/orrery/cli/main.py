@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from orrery import __version__
-from orrery.cli import comparing, data, drilling, engines, looking, proving, render, running, simulating
+from orrery.cli import render
 from orrery.errors import ExitCode, OrreryError
 
 app = typer.Typer(
@@ -26,14 +27,10 @@ app = typer.Typer(
     "4 a dependency is down · "
     "5 locked · 6 integrity broken · 7 denied · 8 out of disk or memory · 130 interrupted.",
 )
-looking.add_to(app)
-running.add_to(app)
-data.add_to(app)
-simulating.add_to(app)
-comparing.add_to(app)
-proving.add_to(app)
-drilling.add_to(app)
-engines.add_to(app)
+# groups of verbs, in the order of the help; a system that was taken out of the catalogue has some of them
+for group in ("looking", "running", "data", "simulating", "comparing", "proving", "drilling", "engines", "ejecting"):
+    if importlib.util.find_spec(f"orrery.cli.{group}"):
+        importlib.import_module(f"orrery.cli.{group}").add_to(app)
 
 
 def _version(wanted: bool) -> None:

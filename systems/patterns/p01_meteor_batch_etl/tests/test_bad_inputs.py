@@ -37,6 +37,7 @@ def test_the_oracle_says_the_same(case: Case) -> None:
         assert [(each.line, each.rule) for each in verdict.refused_rows] == case.refused
 
 
+@pytest.mark.catalogue
 def test_every_item_of_the_list_is_a_case_or_says_where_it_is() -> None:
     counts = {"C": 48, "D": 18, "F": 12, "K": 12, "N": 13, "Q": 10, "U": 12}
     wanted = {f"{letter}{number:02}" for letter, count in counts.items() for number in range(1, count + 1)}
@@ -173,6 +174,7 @@ def test_files_of_one_name(orrery_run: Orrery, target: Target, tmp_path: Path) -
     assert len(target.rows()) == 6
 
 
+@pytest.mark.slow
 def test_many_small_files(orrery_run: Orrery, target: Target, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
