@@ -125,7 +125,12 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
     if wrote and wrote[0]["token"] != next((token for token, run_id in reversed(loads) if run_id != "target"), None):
         later = "not looked at: a later load came from another state folder"
     for mark in wrote[0]["result"].get("written", []) if wrote and not later else []:
-        now = postgres.checksum_of(binding, mark["table"], mark["column"], mark["value"])
+        place = (mark["table"], mark["column"], mark["value"])
+        if mark.get("by") == "server":
+            with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
+                now = postgres.counted_by_server(connection, *place)
+        else:
+            now = postgres.checksum_of(binding, *place)
         if (now["rows"], now["checksum"]) != (mark["rows"], mark["checksum"]):
             differing.append(
                 f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now"

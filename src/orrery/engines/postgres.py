@@ -201,6 +201,18 @@ def checksum(columns: Sequence[str]) -> str:
     return f"coalesce(sum(hash({names})), 0)"
 
 
+def counted_by_server(
+    connection: psycopg.Connection[tuple[Any, ...]], table: str, column: str, value: int
+) -> dict[str, Any]:
+    """Count and checksum of the rows of a small table in which `column` is `value`, by the server itself."""
+    sql = (
+        f"select count(*), coalesce(sum(hashtextextended(cast(each as text), 0)), 0)::text from {table} as each"
+        f" where each.{column} = %s"
+    )
+    [(rows, total)] = connection.execute(sql, (value,)).fetchall()
+    return {"table": table, "column": column, "value": value, "rows": rows, "checksum": total, "by": "server"}
+
+
 def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[str, Any]:
     """Count and checksum of the rows of a table in which `column` is `value`, read back from the server."""
     import duckdb

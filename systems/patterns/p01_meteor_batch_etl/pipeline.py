@@ -40,7 +40,7 @@ def main(run: Run) -> None:
         judge = Judge(feed, run.interval)
         with writer.transaction() as load_id:
             loaded = [load(run, ledger, load_id, each, judge) for each in new]
-        run.note(files=loaded, **ledger.target(), written=written(writer, feed, loaded))
+        run.note(files=loaded, **ledger.target(), written=written(writer, ledger, loaded))
         paths_of = {each.name: str(each.path.absolute()) for each in new}
         run.note(
             lineage_inputs=[
@@ -62,8 +62,9 @@ def tables(run: Run, feed: Feed) -> dict[str, Contract]:
     }
 
 
-def written(writer: Writer, feed: Feed, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def written(writer: Writer, ledger: FileLedger, loaded: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What this run wrote and how it can be recognised later: `orrery check` reads the same rows again."""
+    feed = ledger.feed
     all_is_known = len(loaded) == 1 and loaded[0]["checksum"] is not None
     checksums = {each["file_id"]: each.pop("checksum") for each in loaded}
     marks = []
@@ -73,6 +74,8 @@ def written(writer: Writer, feed: Feed, loaded: list[dict[str, Any]]) -> list[di
             marks.append({**mark, "rows": loaded[0]["kept"], "checksum": str(checksum)})
         else:
             marks.append({**mark, **postgres.checksum_of(writer.binding, **mark)})
+        beside = (feed.rejected, ledger.table)
+        marks += [postgres.counted_by_server(writer.connection, table, "file_id", file_id) for table in beside]
     return marks
 
 

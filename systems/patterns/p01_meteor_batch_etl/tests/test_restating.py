@@ -176,3 +176,28 @@ def test_a_copy_that_took_fewer_rows_than_were_sent_ends_the_run(
     assert result.exit_code == 6, result.stderr
     assert "5,667 rows of 5,668" in result.stderr
     assert target.rows() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update p01_meteor.launches set vehicle = 'another' where launch_id = (select min(launch_id) from p01_meteor.launches)",
+        "delete from p01_meteor.launches where launch_id = (select min(launch_id) from p01_meteor.launches)",
+        "delete from p01_meteor.launches_rejected where line = (select min(line) from p01_meteor.launches_rejected)",
+        "update p01_meteor.launches_rejected set rule = 'another' where line = (select min(line) from p01_meteor.launches_rejected)",
+        "update p01_meteor.files set rows_kept = rows_kept + 1",
+    ],
+)
+def test_what_somebody_changes_by_hand_is_found_by_check(
+    orrery_run: Any, warehouse_home: Any, target: Target, deliver: Any, change: str
+) -> None:
+    import scenario
+
+    assert orrery_run(["run", "meteor", "--data", f"launches={deliver('a.csv', scenario.dirty(1))}"]).exit_code == 0
+    assert orrery_run(["check", "meteor"]).exit_code == 0
+    with target.connection.transaction(force_rollback=False):
+        target.connection.execute(change)
+    ended = orrery_run(["check", "meteor", "--json"])
+    assert ended.exit_code == 6
+    assert [each["invariant"][:2] for each in ended.json if not each["holds"]] == ["L5"]
+    target.reset()
