@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,26 +62,27 @@ class Report:
         return asdict(self)
 
 
-def report(feed: Feed, paths: Sequence[Path], *, rows: int) -> Report:
+def report(feed: Feed, paths: Sequence[Path], *, rows: int, told: Callable[[str], None]) -> Report:
     """Read files as a run would, and load nothing.
 
     Args:
         rows: how many of the rows that break a rule are shown.
+        told: is told how far the work is.
 
     Raises:
         BadInput: a file that is refused as a whole.
     """
     found = Report(feed.table)
     for path in paths:
-        _Examination(feed, files.fingerprint(path), rows).into(found)
+        _Examination(feed, files.fingerprint(path), rows, told).into(found)
     return found
 
 
 class _Examination:
     """One file: read once for its forms and checks, and again where keys are there more than once."""
 
-    def __init__(self, feed: Feed, delivered: Delivered, rows: int) -> None:
-        self.feed, self.delivered, self.rows = feed, delivered, rows
+    def __init__(self, feed: Feed, delivered: Delivered, rows: int, told: Callable[[str], None]) -> None:
+        self.feed, self.delivered, self.rows, self.told = feed, delivered, rows, told
         self.judge = Judge(feed)
         self.kinds: dict[tuple[str | None, str], Misfit] = {}
 
@@ -91,6 +92,7 @@ class _Examination:
         for block in self.blocks():
             judged = self.judge.judge(block.parse())
             read += judged.read
+            self.told(f"{self.delivered.name}: {read:,} rows read")
             self.add(judged.refused)
             for rule, count in judged.warnings.items():
                 found.warnings[rule] = found.warnings.get(rule, 0) + count

@@ -48,7 +48,7 @@ def infer(file: OneFile, out: Out = None, force: Force = False, as_json: Json = 
 
     delivered = files.fingerprint(file)
     path = out or Path(f"{_stem(delivered)}.odcs.yaml")
-    with columns.opened(delivered, dialects.look(delivered)) as texts:
+    with columns.opened(delivered, dialects.look(delivered), render.NowAndThen()) as texts:
         found = columns.describe(texts)
         key = keys.propose(texts, found)
         draft = drafts.contract(texts, found, key, f"orrery data infer {delivered.name}")
@@ -104,7 +104,7 @@ def map_columns(
         )
     delivered = files.fingerprint(file)
     path = out or Path(f"{_stem(delivered)}.map.yaml")
-    with columns.opened(delivered, dialects.look(delivered)) as texts:
+    with columns.opened(delivered, dialects.look(delivered), render.NowAndThen()) as texts:
         described = columns.describe(texts)
         proposal = maps.propose(texts, described, contracts.load(found.outputs[table]), known)
         head = {
@@ -149,7 +149,7 @@ def validate(
     name = input_name or next(iter(found.inputs))
     request = requests_of(found, [f"{name}={file}"], settings, None, "embedded", 0, mapping, contract, confirm=True)[0]
     paths, _ = files.find((file,), None)
-    report = misfits.report(feeds.of_request(request, name), paths, rows=rows).as_data()
+    report = misfits.report(feeds.of_request(request, name), paths, rows=rows, told=render.NowAndThen()).as_data()
     if as_json:
         render.document(report)
     else:

@@ -132,6 +132,19 @@ class Quiet:
         note(text)
 
 
+class NowAndThen:
+    """Says where long work is, at most every five seconds; nothing of work that is short."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Say it, if it is time."""
+        if time.monotonic() - self._last >= 5:
+            self._last = time.monotonic()
+            note(f"  {in_a_line(text)}")
+
+
 class Lines(Quiet):
     """A reporter for people: a line a step; on a terminal a progress bar, else a timed line every few seconds."""
 

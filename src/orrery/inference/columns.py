@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +64,10 @@ class Column:
 class Texts:
     """A whole file as text, in a DuckDB on disk: memory stays flat."""
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, delivered: Delivered, written: Written) -> None:
-        self.duck, self.delivered, self.written = duck, delivered, written
+    def __init__(
+        self, duck: duckdb.DuckDBPyConnection, delivered: Delivered, written: Written, told: Callable[[str], None]
+    ) -> None:
+        self.duck, self.delivered, self.written, self.told = duck, delivered, written, told
         self.refused: list[Refused] = []
         self.refused_rows = self.rows = 0
         self.headers = self._headers()
@@ -106,6 +108,7 @@ class Texts:
             self.duck.register("chunk", chunk.table.append_column("line", [chunk.lines]))
             self.duck.execute(f"insert into text select line, {', '.join(columns)} from chunk")
             self.rows += len(chunk.lines)
+            self.told(f"{self.rows:,} rows read")
         if not self.rows:
             refuse(self.delivered.name, "line 2", "a header and no rows", "infer wants rows to look at")
         padded = " or ".join(rf"regexp_matches({each}, '^[ \t]|[ \t]$|[ \t][ \t]')" for each in columns)
@@ -129,8 +132,12 @@ class Texts:
 
 
 @contextmanager
-def opened(delivered: Delivered, written: Written) -> Iterator[Texts]:
-    """A file, loaded as text for as long as it is looked at."""
+def opened(delivered: Delivered, written: Written, told: Callable[[str], None]) -> Iterator[Texts]:
+    """A file, loaded as text for as long as it is looked at.
+
+    Args:
+        told: is told how far the work is.
+    """
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="orrery-infer-") as folder:
@@ -139,7 +146,7 @@ def opened(delivered: Delivered, written: Written) -> Iterator[Texts]:
         )
         duck.execute("set timezone = 'UTC'")
         try:
-            yield Texts(duck, delivered, written)
+            yield Texts(duck, delivered, written, told)
         finally:
             duck.close()
 
@@ -154,6 +161,7 @@ def describe(texts: Texts) -> list[Column]:
     for column in found:
         texts.missing += [mark for mark in _marks(texts, column) if mark not in texts.missing]
     for column in found:
+        texts.told(f"column {column.position + 1} of {len(found)}: {column.header}")
         _count(texts, column)
         if not column.values:
             column.is_ignored = column.header == f"column_{column.position + 1}"
