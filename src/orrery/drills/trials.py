@@ -17,6 +17,7 @@ from orrery.drills.forks import Fork
 from orrery.drills.proxy import Proxy
 from orrery.engines import postgres_server
 from orrery.errors import OrreryError
+from orrery.ledger import Ledger
 from orrery.testing import Target, broken_invariants
 
 if TYPE_CHECKING:
@@ -305,9 +306,19 @@ def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
     codes = [fork.wait() for fork, _, _ in forks]
     if sorted(map(str, codes)) not in (["0", "0"], ["0", "5"]):
         verdict.wrong.append(f"exits {codes}: {[fork.told()[-200:] for fork, _, _ in forks]}")
+    verdict.wrong += _mixed(ground.target.home)
     ran = sorted(name for (_, name, _), code in zip(forks, codes, strict=True) if code == 0)
     orders = [[(name, contents[name]) for name in order] for order in (ran, ran[::-1])]
     wrong = [ground.differs(ground.scenario.oracle(order)) for order in orders]
     if all(wrong):
         verdict.wrong.append(f"the result is that of no order: {wrong[0][:2]}")
     return verdict
+
+
+def _mixed(home: Path) -> list[str]:
+    """Runs of a ledger whose events lie between those of another: they ran at the same time."""
+    ledger = Ledger(home / "ledger.sqlite")
+    order = [event["run_id"] for event in ledger.events()]
+    ledger.close()
+    turns = [run for run, before in zip(order, ["", *order], strict=False) if run != before]
+    return [f"run {run} and another ran at the same time" for run in set(turns) if turns.count(run) > 1]
