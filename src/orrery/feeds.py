@@ -76,18 +76,18 @@ def of_request(request: Request, name: str) -> Feed:
     if request.contract is not None:
         return of_contract(request.contract, system)
     given = system.inputs[name]
-    if request.mapping is not None and given.table is not None:
-        target = contracts.load(system.outputs[given.table])
-        return of_map(request.mapping, system, target, given.table, confirmed=request.is_confirmed)
-    if request.mapping is not None or given.feed is None:
+    if given.feed is None or (request.mapping is not None and given.table is None):
         raise BadInput(
-            f"{system.slug} takes no mapping for '{name}'.",
+            f"{system.slug} takes no file of your own for '{name}'.",
             looked=str(system.folder / "system.toml"),
-            found=f"no table in [inputs.{name}]",
+            found=f"no feed or no table in [inputs.{name}]",
             fix=f"deliver it as {given.contract.name} says",
         )
     own: Feed = catalogue.function(system, given.feed)(system, request.chosen())
-    return own
+    if request.mapping is None:
+        return own
+    mapped = of_map(request.mapping, system, own.contract, own.table, confirmed=request.is_confirmed)
+    return replace(mapped, day_column=own.day_column)
 
 
 def of_contract(path: Path, system: Manifest) -> Feed:

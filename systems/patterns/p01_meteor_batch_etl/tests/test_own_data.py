@@ -137,6 +137,16 @@ def test_a_better_mapping_is_applied_to_a_file_that_is_there(
     assert second["target"]["rows"] == first["target"]["rows"] + partial
 
 
+def test_a_day_of_a_foreign_file_is_that_day_of_it(meteor: Any, target: Target, deliver: Any, tmp_path: Path) -> None:
+    rows = space_missions.missions()
+    path = deliver("bom.csv", space_missions.written(COPIES[0], rows))
+    day = moment(rows[3][2]).date()
+    said = saved(tmp_path, "a.map.yaml", mapping())
+    meteor("--data", f"launches={path}", "--map", said, "--date", day.isoformat())
+    wanted = {detail.split("|")[1].strip() for _, _, date, detail, *_ in rows if moment(date).date() == day}
+    assert {row["payload_name"] for row in target.rows()} == wanted
+
+
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])
 def test_what_validate_says_is_what_a_run_does(
     orrery_run: Any, meteor: Any, target: Target, deliver: Any, tmp_path: Path, sample: bytes, engine: str
