@@ -178,8 +178,12 @@ def read_yaml(path: Path) -> Any:
     """YAML without its traps. Raises ContractBroken where it cannot be read."""
     try:
         return _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise unusable(path, "cannot be read", " ".join(str(error).split())) from error
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise unusable(path, "cannot be read", found, "name a file that is there and that you may read") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        found = " ".join(str(error).split())
+        raise unusable(path, "cannot be read", found, "mend that place; texts with colons or % want quotes") from error
 
 
 def _custom(path: Path, of: SchemaObject | SchemaProperty, known: set[str]) -> dict[str, Any]:
@@ -349,14 +353,11 @@ def _literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def unusable(path: Path, what: str, found: str) -> ContractBroken:
-    """The error for a contract that cannot be used."""
-    return ContractBroken(
-        f"The contract {path.name} {what}.",
-        looked=str(path),
-        found=found,
-        fix="mend it; the standard is ODCS 3.2 (bitol-io.github.io/open-data-contract-standard)",
-    )
+def unusable(path: Path, what: str, found: str, fix: str = "") -> ContractBroken:
+    """The error for a contract or a mapping that cannot be used."""
+    standard = "mend it; the standard is ODCS 3.2 (bitol-io.github.io/open-data-contract-standard)"
+    kind = "mapping" if path.name.endswith(".map.yaml") else "contract"
+    return ContractBroken(f"The {kind} {path.name} {what}.", looked=str(path), found=found, fix=fix or standard)
 
 
 def gate(contract: Contract, *, read: int, refused: int) -> str | None:

@@ -236,7 +236,7 @@ def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, table
             " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
             (table,),
         ).fetchall()
-        short = {"timestamp with time zone": "timestamptz"}
+        short = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}
         actual = [(name, short.get(kind, kind), required) for name, kind, required in rows]
         if differing := contracts.differences(contract, actual):
             raise GateClosed(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orrery.forms import Form
     from orrery.run import Request
 
+FORMS = "mend it; docs/own-data.md has every key"
 RESERVED = ("file_id", "row", "broken")  # columns that are the loader's own
 MAP_KEYS = {"system", "input", "confirmed", "csvDialect", "refusedRowsLimit", "ignoredColumns", "columns"}
 
@@ -144,10 +145,14 @@ def of_map(path: Path, system: Manifest, target: Contract, table: str, *, confir
     columns = given["columns"]
     if unknown := [name for name in columns if name not in by_name]:
         raise contracts.unusable(
-            path, f"fills a column '{unknown[0]}' that {table} does not have", f"its columns: {', '.join(by_name)}"
+            path,
+            f"fills a column '{unknown[0]}' that {table} does not have",
+            f"its columns: {', '.join(by_name)}",
+            FORMS,
         )
     if lacking := [each.name for each in by_name.values() if each.required and each.name not in columns]:
-        raise contracts.unusable(path, "leaves out what every row must have", ", ".join(lacking))
+        fix = "say for each where from ({from: Header}), or the same for every row ({constant: text})"
+        raise contracts.unusable(path, "leaves out what every row must have", ", ".join(lacking), fix)
     own: dict[str, tuple[Form, str]] = {}
     filled = []
     for name, column in by_name.items():
@@ -179,20 +184,22 @@ def _mapping(path: Path, system: Manifest) -> dict[str, Any]:
         or set(given) - MAP_KEYS
         or not all(isinstance(given.get(key), kind) for key, kind in shape.items())
     ):
-        raise contracts.unusable(path, "is not a mapping", f"its keys are {', '.join(sorted(MAP_KEYS))}")
+        raise contracts.unusable(path, "is not a mapping", f"its keys are {', '.join(sorted(MAP_KEYS))}", FORMS)
     for name, said in given["columns"].items():
         sources = said.get("from", []) if isinstance(said, dict) else None
         if not (isinstance(sources, str) or (isinstance(sources, list) and all(isinstance(e, str) for e in sources))):
-            raise contracts.unusable(path, f"wants for '{name}' something like {{from: Header}}", repr(said)[:120])
+            raise contracts.unusable(
+                path, f"wants for '{name}' something like {{from: Header}}", repr(said)[:120], FORMS
+            )
     if given["system"] != system.slug:
-        raise contracts.unusable(path, f"is for {given['system']}", f"asked to run is {system.slug}")
+        raise contracts.unusable(path, f"is for {given['system']}", f"asked to run is {system.slug}", FORMS)
     return given
 
 
 def _form(path: Path, name: str, said: Mapping[str, Any], sources: tuple[str, ...], kind: str) -> Form:
     made = forms.parse(said, sources, kind)
     if isinstance(made, str):
-        raise contracts.unusable(path, f"cannot make the column '{name}'", made)
+        raise contracts.unusable(path, f"cannot make the column '{name}'", made, FORMS)
     return made
 
 

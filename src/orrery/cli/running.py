@@ -252,7 +252,7 @@ def _days(text: str | None) -> list[dt.date | None]:
     return [days[0] + dt.timedelta(days=number) for number in range((days[1] - days[0]).days + 1)]
 
 
-def day_of(text: str) -> dt.date:
+def day_of(text: str, option: str = "--date") -> dt.date:
     """A day that somebody typed. Raises BadInput where it is none."""
     from orrery.run import utc_now
 
@@ -267,9 +267,9 @@ def day_of(text: str) -> dt.date:
     if day is None or text != day.isoformat():
         raise BadInput(
             f"'{text}' is not a day.",
-            looked="--date",
+            looked=option,
             found="not a day of the calendar, written YYYY-MM-DD",
-            fix="--date 2024-01-31, yesterday, or 2024-01-01..2024-01-31",
+            fix=f"{option} 2024-01-31" + ", yesterday, or 2024-01-01..2024-01-31" * (option == "--date"),
         )
     return day
 

@@ -33,7 +33,7 @@ def simulate(
 
     found = catalogue.find(system)
     home = profiles.home() / "simulations" / found.slug
-    result = simulating.simulate(found, home, day_of(first), days, seed, render.Quiet())
+    result = simulating.simulate(found, home, day_of(first, "--from"), days, seed, render.Quiet())
     if as_json:
         render.document(result)
         return
@@ -44,7 +44,7 @@ def simulate(
             )
     for what, often in simulating.counted(result):
         render.out(f"{often:7,}  {what}")
-    last = day_of(first) + dt.timedelta(days=days - 1)
+    last = day_of(first, "--from") + dt.timedelta(days=days - 1)
     render.out(f"{first} to {last}: {len(result['runs']):,} runs in {result['seconds']:.1f} s (seed {seed})")
     command = f"ORRERY_HOME='{result['home']}' {render.command()}"
     render.out(f"look at it:  {command} runs {found.name.lower()}  ·  … show {found.name.lower()}  ·  … down")

@@ -161,3 +161,51 @@ def test_a_draft_that_somebody_edited_is_not_written_over(orrery_run: Any, deliv
     first = Path("a.odcs.yaml").read_bytes()
     orrery_run(["data", "infer", str(path), "--force"])
     assert Path("a.odcs.yaml").read_bytes() == first, "the same file gives the same draft"
+
+
+def test_every_type_that_infer_proposes_is_loaded_as_python_reads_it(
+    orrery_run: Any, meteor: Any, target: Target, deliver: Any
+) -> None:
+    from datetime import UTC, date, datetime, timedelta
+    from decimal import Decimal
+
+    start = datetime(2024, 1, 1, 10, 30, 5, tzinfo=UTC)
+    moments = [start + timedelta(hours=7 * number) for number in range(60)]
+    header = "code,small,big,price,euro,ratio,share,is_open,day,at,at_utc,word,note\n"
+    lines = [
+        f'A{n:03d},{n},{n + 9 * 10**17},{n}.25,"{n}.000,5 €",{n}e-3,{n}.5%,{"yes" if n % 2 else "no"},'
+        f'{moment:%d/%m/%Y},{moment:%Y-%m-%d %H:%M:%S},{moment:%Y-%m-%dT%H:%M:%SZ},w{n % 3},"a ""b""\n{n}"\n'
+        for n, moment in enumerate(moments, start=1)
+    ]
+    path = deliver("types.csv", (header + "".join(lines)).encode())
+    told = infer(orrery_run, path)
+    kinds = {each["name"]: each["type"] for each in told["columns"]}
+    assert [kinds[name].partition("(")[0] for name in ("small", "big", "price", "euro", "ratio", "is_open")] == [
+        "integer", "bigint", "numeric", "numeric", "double precision", "boolean",
+    ]  # fmt: skip
+    assert [kinds[name] for name in ("day", "at", "at_utc", "word")] == ["date", "timestamp", "timestamptz", "text"]
+    summary = meteor("--data", f"launches={path}", "--contract", told["draft"])
+    assert summary["files"][0]["rejected"] == 0
+    wanted = [
+        {
+            "code": f"A{n:03d}",
+            "small": n,
+            "big": n + 9 * 10**17,
+            "price": Decimal(f"{n}.25"),
+            "euro": Decimal(f"{n}000.5"),
+            "ratio": n / 1000,
+            "share": Decimal(f"{n}.5"),
+            "is_open": n % 2 == 1,
+            "day": date(moment.year, moment.month, moment.day),
+            "at": moment.replace(tzinfo=None),
+            "at_utc": moment,
+            "word": f"w{n % 3}",
+            "note": f'a "b"\n{n}',
+            "file_id": 1,
+        }
+        for n, moment in enumerate(moments, start=1)
+    ]
+    assert target.query("select * from p01_meteor.types order by code") == wanted
+    again = meteor("--data", f"launches={path}", "--contract", told["draft"])
+    assert again["nothing_new"] is True
+    assert orrery_run(["check", "meteor"]).exit_code == 0
