@@ -25,9 +25,10 @@ LEFT = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Look around, and have a folder for temporary files that no other session writes to (xdist's workers share it).
 
-    Not where `orrery prove` runs a test: it cleans up for all of them at its end.
+    Not where `orrery prove` runs a test (it cleans up for all of them at its end), nor in a session within a session.
     """
-    if not hasattr(config, "workerinput") and "ORRERY_TEST_HOME" not in os.environ:
+    if not hasattr(config, "workerinput") and not {"ORRERY_TEST_HOME", "ORRERY_TEST_SESSION"} & set(os.environ):
+        os.environ["ORRERY_TEST_SESSION"] = "1"
         folder = Path(tempfile.mkdtemp(prefix="orrery-tests-"))
         folder.chmod(0o755)  # for tests as another user
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)

@@ -61,11 +61,11 @@ def printed() -> dict[str, str]:
         def orrery(*arguments: str) -> str:
             if arguments[0].startswith("!"):
                 return stretch((work / arguments[0][1:]).read_text(encoding="utf-8"), *arguments[1:])
-            own = "missions" in " ".join(arguments)
+            own = "missions" in " ".join(arguments) or arguments == ("down", "own")
             done = subprocess.run(
-                [sys.executable, "-m", "orrery", *arguments],
+                [sys.executable, "-m", "orrery", *(word for word in arguments if word != "own")],
                 cwd=work if own else ROOT,
-                env=environment,
+                env={**environment, "ORRERY_HOME": str(work / ".orrery")} if own else environment,
                 text=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -81,6 +81,7 @@ def printed() -> dict[str, str]:
                 said[block] = "".join(orrery(*command) for command in commands)
         finally:
             orrery("down")
+            orrery("down", "own")
     return said
 
 

@@ -86,7 +86,7 @@ def find(name: str) -> Manifest:
     """
     wanted = name.lower()
     exist = {system.slug: system for system in systems()}
-    matching = [row for row in roadmap() if wanted in (row.id, row.name.lower(), row.slug)]
+    matching = [row for row in roadmap() if wanted in (row.id, row.name.lower(), row.slug, row.link.lower())]
     if len(matching) > 1:
         choices = "\n".join(f"    {row.slug:20} {row.domain}: {row.what}" for row in matching)
         raise BadInput(

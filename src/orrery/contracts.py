@@ -134,13 +134,17 @@ def quoted(names: Iterable[str], of: str = "") -> str:
     return ", ".join(f'{of}{"." if of else ""}"{name}"' for name in names)
 
 
-@lru_cache(maxsize=64)
 def load(path: Path) -> Contract:
-    """Read and validate a contract.
+    """Read and validate a contract; once, as long as the file stays as it is.
 
     Raises:
         ContractBroken: not YAML, not ODCS, a key written twice, or a rule that no check here can answer.
     """
+    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, _age: int) -> Contract:
     from open_data_contract_standard.model import OpenDataContractStandard
     from pydantic import ValidationError
 
@@ -233,7 +237,8 @@ def _column(path: Path, given: SchemaProperty) -> Column:
     if not isinstance(form, dict):
         raise unusable(path, f"wants a mapping in csvForm of '{given.name}'", repr(form)[:120])
     sources = tuple(given.transformSourceObjects or [])
-    return Column(given.name, given.physicalType, bool(given.required), bool(given.primaryKey), sources, form)
+    kind = given.physicalType.replace(", ", ",")  # as PostgreSQL writes numeric(12,2)
+    return Column(given.name, kind, bool(given.required), bool(given.primaryKey), sources, form)
 
 
 def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
@@ -374,8 +379,10 @@ def gate(contract: Contract, *, read: int, refused: int) -> str | None:
     return None
 
 
-def differences(contract: Contract, actual: Sequence[tuple[str, str, bool]]) -> list[str]:
-    """How a table that exists differs from its contract; each actual column is (name, type, is it not null)."""
+def differences(
+    contract: Contract, actual: Sequence[tuple[str, str, bool]], key: Sequence[str] | None = None
+) -> list[str]:
+    """How a table differs from its contract: by its columns (name, type, is it not null) and its primary key."""
     have = {name: (kind, required) for name, kind, required in actual}
     wanted = {column.name: column for column in contract.columns}
     missing = [f"{name} is missing" for name in wanted if name not in have]
@@ -385,4 +392,6 @@ def differences(contract: Contract, actual: Sequence[tuple[str, str, bool]]) -> 
         for name, column in wanted.items()
         if name in have and have[name][0] != column.type
     ]
+    if key is not None and list(key) != contract.key:
+        retyped.append(f"its key is {', '.join(key) or 'none'}, not {', '.join(contract.key) or 'none'}")
     return missing + extra + retyped

@@ -241,7 +241,7 @@ def _beginning(stream: Iterator[bytes], name: str) -> tuple[bytes, bool]:
         if buffer.startswith(mark):
             refuse(name, "line 1", f"{encoding}, by its byte-order mark", f"iconv -f {encoding} -t UTF-8 {name}")
     if not buffer:
-        refuse(name, "byte 0", "the file is empty", "deliver the file again; a day without rows still has a header")
+        refuse(name, "byte 0", "the file is empty", "deliver the file again, whole")
     return buffer, more
 
 
@@ -274,10 +274,15 @@ def _header(
             name,
             f"line 1, delimiter {dialect.delimiter!r}",
             f"1 column found, {len(columns)} expected: {shown(fields[0])[:80]!r}",
-            "the contract says how the file is delimited: deliver it so, or change its csvDialect",
+            "deliver it as the contract says (csvDialect), or let `orrery data infer FILE` draft one for this file",
         )
     if not set(names) & set(wanted):
-        refuse(name, "line 1", f"no header: {', '.join(names)[:120]!r}", f"begin with: {','.join(expected)}")
+        refuse(
+            name,
+            "line 1",
+            f"no header: {', '.join(names)[:120]!r}",
+            f"begin with: {','.join(expected)}; a file of another kind: orrery data infer FILE, or data map",
+        )
     known = {*wanted, *ignored}
     for number in unnamed:
         if f"column_{number}" not in known:

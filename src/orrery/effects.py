@@ -238,7 +238,12 @@ def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, table
         ).fetchall()
         short = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}
         actual = [(name, short.get(kind, kind), required) for name, kind, required in rows]
-        if differing := contracts.differences(contract, actual):
+        key = connection.execute(
+            "select attname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any (conkey)"
+            " where conrelid = %s::regclass and contype = 'p' order by array_position(conkey, attnum)",
+            (table,),
+        ).fetchall()
+        if differing := contracts.differences(contract, actual, [name for (name,) in key]):
             raise GateClosed(
                 f"The table {table} is not what its contract says.",
                 looked=f"{table} against {contract.path.name} {contract.version}",

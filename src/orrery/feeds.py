@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from orrery.run import Request
 
 FORMS = "mend it; docs/own-data.md has every key"
-RESERVED = ("file_id", "row", "broken")  # columns that are the loader's own
+# columns that are the loader's own, and those that PostgreSQL has in every table
+RESERVED = ("file_id", "row", "broken", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid")
 MAP_KEYS = {"system", "input", "confirmed", "csvDialect", "refusedRowsLimit", "ignoredColumns", "columns"}
 
 
@@ -113,6 +114,7 @@ def of_contract(path: Path, system: Manifest) -> Feed:
             path,
             f"names its table '{contract.name}'",
             f"wanted: up to 40 small letters, digits and _, and none of {', '.join(sorted(taken))}",
+            "write another name under schema, in the line '- name: …'",
         )
     own = {
         each.name: (_form(path, each.name, each.form, each.sources, each.type), each.type) for each in contract.columns
@@ -227,6 +229,9 @@ def _feed(path: Path, incoming: Contract, typed: Contract, table: str, own: Mapp
     columns = {each.name: each.type for each in typed.columns if each.name in names}
     query = forms.query(numbered, missing, typed.key, columns)
     said = {f"{name}:form": forms.message(form, kind) for name, (form, kind) in own.items()}
-    unseen = {"invisible_characters": "it holds characters that cannot be seen"}
+    unseen = {
+        "invisible_characters": "it holds characters that cannot be seen",
+        "key_too_long": f"longer than the {forms.KEY_BYTES} bytes that a column of a key may have",
+    }
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Feed(incoming, headers, typed, table, query, said | unseen, origin={"file": path.name, "sha256": digest})

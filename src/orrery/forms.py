@@ -19,6 +19,11 @@ INTEGERS = ("smallint", "integer", "bigint")
 TYPES = (*INTEGERS, "numeric(p,s)", "double precision", "text", "boolean", "date", "timestamp", "timestamptz")
 _NUMERIC = re.compile(r"numeric\(([0-9]{1,2}),\s?([0-9]{1,2})\)")
 _FACTOR = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_LOOKS = {
+    "%Y": "[0-9]{4}", "%y": "[0-9]{2}", "%m": "[0-9]{1,2}", "%d": "[0-9]{1,2}", "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,9}", "%a": "[A-Za-z]{3}", "%A": "[A-Za-z]{6,9}", "%H": "[0-9]{1,2}", "%I": "[0-9]{1,2}",
+    "%M": "[0-9]{2}", "%S": "[0-9]{2}", "%f": "[0-9]{1,6}", "%p": "[AaPp][Mm]", "%z": "[+-][0-9]{2}(:?[0-9]{2})?",
+}  # fmt: skip
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 _PARSED = "decimal(28,9)"  # a number before it is multiplied
 # zero-width, direction and control characters
@@ -35,6 +40,7 @@ class Form:
     before: str | None = None
     after: str | None = None
     strip: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     constant: str | None = None
     thousands: str | None = None
@@ -48,6 +54,7 @@ class Form:
 
 
 KEYS = tuple(each.name for each in fields(Form) if each.name != "sources")
+KEY_BYTES = 800  # of one column of a key; PostgreSQL's index takes no more than some 2,700 for all of them
 _MARKS = {"thousands": (",", ".", " ", "'"), "decimal": (".", ",")}
 
 
@@ -78,7 +85,7 @@ def _taken(key: str, value: Any) -> Any:
     """The value of a key, or what is wrong with it."""
     if key not in KEYS:
         return _Wrong(f"unknown key '{key}'; known are {', '.join(KEYS)}")
-    if key in ("spelled", "strip", "formats", "is_true", "is_false"):
+    if key in ("spelled", "strip", "missing", "formats", "is_true", "is_false"):
         if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
             return _Wrong(f"{key} wants a list of texts in quotes, not {value!r:.60}")
         return tuple(value)
@@ -155,11 +162,17 @@ def text_of(form: Form, columns: Sequence[str], missing: Sequence[str]) -> str:
         text = f"regexp_replace({text}, {quoted(f'^([ ]*({either}))+|(({either})[ ]*)+$')}, '', 'g')"
     if len(columns) > 1 or form.before is not None or form.after is not None or form.strip:
         text = f"trim({text}, ' ' || chr(9))"
-        text = f"case when {text} not in ({', '.join(map(quoted, missing))}) then {text} end" if missing else text
+        text = _without(text, missing)
+    text = _without(text, form.missing)
     if form.values:
         pairs = " ".join(f"when {quoted(old)} then {quoted(new)}" for old, new in form.values.items())
         text = f"case {text} {pairs} else {text} end"
     return text
+
+
+def _without(text: str, missing: Sequence[str]) -> str:
+    """SQL for a text, null where it is one that stands for "not known"."""
+    return f"case when {text} not in ({', '.join(map(quoted, missing))}) then {text} end" if missing else text
 
 
 def value_of(form: Form, kind: str, text: str) -> str:
@@ -197,7 +210,8 @@ def _number(form: Form, kind: str, text: str) -> str:
         product = f"try(cast({plain} as {_PARSED}) * cast({quoted(form.times)} as decimal(18,9)))"
         value = f"case when try_cast({product} as {duck}) = {product} then try_cast({product} as {duck}) end"
     if duck == "double":
-        value = f"case when isfinite({value}) then {value} end"
+        is_lost = f"({value} = 0 and regexp_matches({text}, '^[^eE]*[1-9]'))"  # smaller than there are numbers
+        value = f"case when isfinite({value}) and not {is_lost} then {value} end"
     is_number = f"regexp_full_match({text}, {quoted(pattern)}) and regexp_matches({text}, '[0-9]')"
     return f"case when {is_number} then {value} end"
 
@@ -210,11 +224,12 @@ def _moment(form: Form, kind: str, text: str) -> str:
 
 
 def _parsed(how: str, text: str, kind: str, zone: str) -> str:
-    """One strptime format, stricter than DuckDB: four digits for %Y, the weekday that the day has, an hour that is."""
+    """One strptime format, stricter than DuckDB: each part of its length, the day's own weekday, an hour that is."""
     moment = f"try_strptime({text}, {quoted(how)})"
-    guards = [f"regexp_matches({text}, '[0-9]{{4}}')"] if "%Y" in how else []
-    if how.startswith(("%a", "%A")):
-        guards.append(f"starts_with(lower({text}), lower(strftime({moment}, '{how[:2]}')))")
+    pattern = look(how)
+    guards = [f"regexp_full_match({text}, {quoted(pattern)})"] if pattern else []
+    days = [mark for mark in ("%a", "%A") if mark in how]
+    guards += [f"contains(lower({text}), lower(strftime({moment}, '{mark}')))" for mark in days]
     value = moment
     if kind == "date":
         guards.append(f"cast({moment} as date) = {moment}")
@@ -222,8 +237,19 @@ def _parsed(how: str, text: str, kind: str, zone: str) -> str:
     elif kind == "timestamptz" and "%z" not in how:
         value = f"timezone({quoted(zone)}, {moment})"
         if zone != "UTC":
-            guards.append(f"timezone({quoted(zone)}, {value}) = {moment}")  # the hour that spring leaves out
+            guards += [  # neither the hour that spring leaves out nor the one that autumn has twice
+                f"timezone({quoted(zone)}, {value}) = {moment}",
+                f"timezone({quoted(zone)}, {value} - interval 1 hour) <> {moment}",
+                f"timezone({quoted(zone)}, {value} + interval 1 hour) <> {moment}",
+            ]
     return f"case when {' and '.join(guards)} then {value} end" if guards else value
+
+
+def look(how: str) -> str | None:
+    """A pattern of what a strptime format reads, to the digit; None where it has a directive that is not known here."""
+    parts = re.split(r"(%-?[A-Za-z%])", how)
+    known = [_LOOKS.get(part.replace("-", ""), None if part.startswith("%") else re.escape(part)) for part in parts]
+    return None if None in known else "".join(map(str, known))
 
 
 def _precision(form: Form, text: str) -> str:
@@ -271,6 +297,7 @@ def query(
         if kind == "text" and name in keys:
             unseen = f"regexp_matches({text}, {quoted(INVISIBLE)})"
             broken.append(f"when {unseen} then {quoted(f'{name}:invisible_characters')}")
+            broken.append(f"when strlen({text}) > {KEY_BYTES} then {quoted(f'{name}:key_too_long')}")
     names = [f"{value} as {identifier(name)}" for name, value in typed.items()]
     found = f"case {' '.join(broken)} end" if broken else "cast(null as varchar)"
     return (

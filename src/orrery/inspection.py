@@ -47,7 +47,7 @@ def rows(
                 else f"{system.name} has made nothing here yet.",
                 looked=f"profile {profile.name}, {system.slug}.{name}",
                 found=f"tables: {', '.join(each for (each,) in there)}" if there else "no such table",
-                fix=f"orrery run {system.name.lower()}",
+                fix=f"--table with one of those, or orrery run {system.name.lower()}",
             )
         cursor = connection.execute(sql.SQL("select * from {} order by 1, 2 limit %s").format(wanted), (rows,))
         return [column.name for column in cursor.description or ()], cursor.fetchall()

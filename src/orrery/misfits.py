@@ -27,6 +27,11 @@ _ADVICE = {
     "key_conflict": "choose a key in {where} that names each row, or mend the rows",
 }
 
+_REPEATED = {
+    "duplicate_row": "the same row as another before it, in every column",
+    "key_conflict": "another row has its key, and says something else",
+}
+
 
 @dataclass
 class Misfit:
@@ -34,7 +39,7 @@ class Misfit:
 
     Attributes:
         column: of the file; None where the record as a whole breaks the rule.
-        first: some of the rows: line, byte offset and text.
+        first: some of the rows: line, byte offset, message and text; of repeated ones the line of the first, too.
     """
 
     file: str
@@ -111,8 +116,8 @@ class _Examination:
         """The file from its beginning."""
         return self.judge.records(files.blocks(self.delivered, lambda _: None), self.delivered.name)
 
-    def add(self, refused: Sequence[Refused]) -> None:
-        """Count refusals, and keep the first of each kind."""
+    def add(self, refused: Sequence[Refused], **more: int) -> None:
+        """Count refusals, and keep the first of each kind; `more` is said of each."""
         for each in refused:
             kind = (each.column, each.rule)
             if kind not in self.kinds:
@@ -120,7 +125,8 @@ class _Examination:
             misfit = self.kinds[kind]
             misfit.count += 1
             if len(misfit.first) < self.rows:
-                misfit.first.append({"line": each.line, "byte_offset": each.byte_offset, "text": each.text})
+                place = {"line": each.line, "byte_offset": each.byte_offset, **more}
+                misfit.first.append({**place, "message": each.message, "text": each.text})
 
     def add_repeated(self, repeated: Mapping[int, tuple[str, int]]) -> None:
         """The rows whose key another row has: their text is read from the file again."""
@@ -131,8 +137,7 @@ class _Examination:
             for row, line in enumerate(chunk.lines.tolist()):
                 if line in repeated:
                     rule, first = repeated[line]
-                    told = "the same row as line {}" if rule == "duplicate_row" else "another row has its key: line {}"
-                    self.add([chunk.refuse(row, source, rule, told.format(f"{first:,}"))])
+                    self.add([chunk.refuse(row, source, rule, _REPEATED[rule])], first_line=first)
 
 
 def _remember(judge: Judge, judged: Judged) -> None:
@@ -140,9 +145,9 @@ def _remember(judge: Judge, judged: Judged) -> None:
     from orrery.judging import integers
 
     rows, keys = judged.rows, judge.contract.key
-    judge.duck().register("judged", rows.append_column("line", integers(judged.lines)))
+    judge.duck().register("judged", rows.append_column("_line", integers(judged.lines)))
     every = quoted(rows.column_names)
-    select = f'select {quoted(keys)}, "line", hash({every}) as content from judged'
+    select = f"select {quoted(keys)}, _line, hash({every}) as _content from judged"
     judge.duck().execute(f"create table if not exists seen as {select} limit 0")
     judge.duck().execute(f"insert into seen {select}")
 
@@ -151,9 +156,9 @@ def _repeated(judge: Judge) -> dict[int, tuple[str, int]]:
     """The lines that a run refuses for their key: the rule, and the line of the first row that has it."""
     keys = quoted(judge.contract.key)
     found = judge.duck().execute(
-        f"select line, contents, first from seen join (select {keys}, count(distinct content) as contents,"
-        f" min(line) as first from seen group by {keys} having count(*) > 1) using ({keys})"
-        " where contents > 1 or line > first"
+        f"select _line, _contents, _first from seen join (select {keys}, count(distinct _content) as _contents,"
+        f" min(_line) as _first from seen group by {keys} having count(*) > 1) using ({keys})"
+        " where _contents > 1 or _line > _first"
     )
     return {
         line: ("duplicate_row" if contents == 1 else "key_conflict", first)

@@ -64,8 +64,9 @@ class Request:
         for name, value in self.settings.items():
             if name not in known or value not in known[name].choices:
                 have = "; ".join(f"{each.name} = {' | '.join(each.choices)}" for each in known.values()) or "none"
+                what = f"no setting '{name}'" if name not in known else f"no '{value}' to choose for '{name}'"
                 raise BadInput(
-                    f"{self.system.slug} has no setting '{name}={value}'.",
+                    f"{self.system.slug} has {what}.",
                     looked=f"{self.system.folder / 'system.toml'}, [settings]",
                     found=have,
                     fix="--set name=value with one of those",
@@ -299,7 +300,8 @@ class _Opened(Run):
         code = told.exit_code if told else _exit_code(error)
         summary = self.summary(int(code), told)
         try:
-            self._end(int(code), str(told or f"{type(error).__name__}: {error}")[:2000])
+            reason = "interrupted" if code == ExitCode.INTERRUPTED else f"{type(error).__name__}: {error}"
+            self._end(int(code), str(told or reason)[:2000])
             self._keep(summary)
         except (OSError, sqlite3.Error) as second:  # a full disk, most likely: it must not hide the first error
             self.reporter.say(f"the record of this run is incomplete: {second}")

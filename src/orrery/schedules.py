@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orrery import feeds, files
+from orrery import feeds, files, profiles
 from orrery.manifest import Manifest
 from orrery.run import Request
 
@@ -54,10 +54,11 @@ def daily(
     command = shlex.join(
         [sys.executable, "-m", "orrery", "run", name, "--date", "yesterday", "--wait", "3600", *options]
     )
-    folder, (hour, minute) = Path.cwd(), AT.split(":")
-    log = shlex.quote(str(folder / ".orrery" / f"{name}.log"))
+    folder, home, (hour, minute) = Path.cwd(), profiles.home().absolute(), AT.split(":")
+    log = shlex.quote(str(home / f"{name}.log"))
+    prepare = f"mkdir -p {shlex.quote(str(home))} && " + f"ORRERY_HOME={shlex.quote(str(home))} "
     # in a crontab an unescaped % ends the command
-    cron = f"{int(minute)} {int(hour)} * * * cd {shlex.quote(str(folder))} && {command} >>{log} 2>&1".replace(
+    cron = f"{int(minute)} {int(hour)} * * * cd {shlex.quote(str(folder))} && {prepare}{command} >>{log} 2>&1".replace(
         "%", r"\%"
     )
     unit = command.replace("%", "%%").replace("$", "$$")
@@ -70,6 +71,7 @@ def daily(
                 "[Service]",
                 "Type=oneshot",
                 f"WorkingDirectory={str(folder).replace('%', '%%')}",
+                f"Environment={shlex.quote(f'ORRERY_HOME={home}').replace('%', '%%')}",
                 f"ExecStart={unit}",
             ]
         ),

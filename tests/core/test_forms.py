@@ -111,6 +111,21 @@ def test_a_number_is_read_exactly_or_refused(texts: list[str]) -> None:
         ("text", {"values": {"S": "success"}}, "S", "success"),
         ("text", {"values": {"S": "success"}}, "s", "s"),
         ("text", {"constant": "it's"}, "anything", "it's"),
+        ("text", {"missing": ["NA"]}, "NA", None),
+        ("text", {"missing": ["NA"]}, "DE", "DE"),
+        ("text", {"precision": True, "formats": ["%Y-%m-%d"]}, "soon", "x:form"),
+        ("double precision", {}, "1e-400", "x:form"),
+        ("double precision", {}, "0e5", 0.0),
+        ("timestamptz", {"formats": ["%d.%m.%Y %H%M"]}, "01.02.20 1230", "x:form"),
+        ("date", {"formats": ["%Y-%m-%d %a"]}, "2024-01-01 Sun", "x:form"),
+        ("date", {"formats": ["%Y-%m-%d %a"]}, "2024-01-01 Mon", date(2024, 1, 1)),
+        ("timestamptz", {"formats": ["%Y-%m-%d %H:%M"], "zone": "Europe/Paris"}, "2023-10-29 02:30", "x:form"),
+        (
+            "timestamptz",
+            {"formats": ["%Y-%m-%d %H:%M"], "zone": "Europe/Paris"},
+            "2023-10-29 03:30",
+            datetime(2023, 10, 29, 2, 30, tzinfo=UTC),
+        ),
     ],
 )
 def test_a_form_reads_what_it_says(kind: str, said: dict[str, Any], text: str, value: Any) -> None:
@@ -139,11 +154,13 @@ def test_two_forms_of_a_date_in_one_column(days: list[date], chance: Any) -> Non
 
 def test_sources_are_joined_and_what_is_missing_is_left_out() -> None:
     assert read("text", {"join": " / "}, ["a", None, None], ["b", "c", None]) == ["a / b", "c", None]
+    assert read("text", {"join": " "}, [" a", None], ["b ", "nan"]) == ["a b", None], "trimmed, and missing is missing"
 
 
 def test_a_key_with_characters_that_cannot_be_seen_is_refused() -> None:
     assert read("text", {}, ["a\u200bb", "ab"], keys=("x",)) == ["x:invisible_characters", "ab"]
     assert read("text", {}, ["a\u200bb"]) == ["a\u200bb"]
+    assert read("text", {}, ["é" * 400, "é" * 401], keys=("x",)) == ["é" * 400, "x:key_too_long"]
 
 
 @pytest.mark.parametrize(

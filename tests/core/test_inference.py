@@ -83,7 +83,8 @@ def test_a_few_values_that_do_not_read_are_named_with_their_lines(infer: Any) ->
 def test_marks_for_missing_are_found_in_columns_of_a_type_only(infer: Any) -> None:
     rows = [f"{n if n % 7 else 'N/A'},{'x' if n % 3 else 'NULL'}" for n in range(100)]
     told = infer("\n".join(["size,word", *rows]).encode() + b"\n").json
-    assert told["dialect"]["missing"] == ["", "N/A"]
+    assert told["dialect"]["missing"] == [""], "what is missing in one column is not so in the others"
+    assert told["columns"][0]["form"] == {"missing": ["N/A"]}
     assert told["columns"][0]["values"] == 100 - 15
     assert "'NULL'" in told["columns"][1]["doubts"][0]
 
@@ -94,6 +95,7 @@ def test_marks_for_missing_are_found_in_columns_of_a_type_only(infer: Any) -> No
         ("utf-8", "Größe,naïve", "utf-8"),
         ("latin-1", "Größe,naïve", "iso8859-1"),
         ("cp1252", "Café,5 € – “so”", "cp1252"),
+        ("cp1252", "Kunde,5 €", "cp1252"),
         ("cp1250", "Łukasz,Łódź", "cp1250"),
         ("cp1251", "Иван,Москва", "cp1251"),
         ("koi8-r", "Иван,Москва", "koi8-r"),
@@ -103,6 +105,14 @@ def test_the_encoding_is_told_by_the_letters_that_it_makes(infer: Any, encoding:
     told = infer(("name,town\n" + f"{words}\n" * 20).encode(encoding)).json
     assert told["dialect"]["encoding"] == found
     assert encoding == "utf-8" or "not certain" in told["doubts"][0]
+
+
+def test_one_line_of_another_encoding_does_not_change_that_of_the_file(infer: Any) -> None:
+    lines = ["name,town", *["Müller,Köln"] * 50]
+    told = infer("\n".join(lines).encode() + "\nMüller,Köln\n".encode("latin-1")).json
+    assert told["dialect"]["encoding"] == "utf-8"
+    assert (told["rows"], told["unreadable_rows"]) == (50, 1)
+    assert "line 52: not UTF-8" in told["doubts"][-1]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -155,6 +165,7 @@ def test_two_columns_together_may_be_the_key(infer: Any) -> None:
         (b"a,a\n1,2\n", "two columns of one name"),
         (b"# made by X\n# on Monday\na,b\n1,2\n", "lines of comment before the header"),
         (b"sep=;\na;b\n1;2\n", "a line for spreadsheets"),
+        (b"Sales 2024;;;\nday;shop;net;gross\n1;a;2;3\n", "a title above the header?"),
     ],
 )
 def test_what_infer_will_not_take_is_said_with_a_way_to_mend_it(
@@ -181,3 +192,52 @@ def test_a_number_that_may_mean_another_is_doubted(infer: Any) -> None:
         assert "it could as well be" in found["doubts"][0]
     assert column(infer, [f"{n}.25" for n in range(60)])["doubts"] == []
     assert column(infer, [f"202401{day:02d}" for day in DAYS])["doubts"][0].startswith("it could as well be date")
+
+
+def test_a_mark_of_one_column_takes_nothing_from_another(infer: Any) -> None:
+    rows = [f"{('NA', 'DE', 'FR')[n % 3]},{n if n % 5 else 'NA'}" for n in range(60)]
+    told = infer("\n".join(["country,amount", *rows]).encode() + b"\n").json
+    assert [each["values"] for each in told["columns"]] == [60, 48]
+    assert [each["form"] for each in told["columns"]] == [{}, {"missing": ["NA"]}]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([f"+49300000{n:03d}" for n in range(60)], "text"),
+        ([f"{n}e5" for n in range(60)], "text"),
+        ([f"0.{'1234567890' * 2}{n:05d}1" for n in range(60)], "numeric(36,26)"),
+        ([f"{n}.123456789" for n in range(60)], "double precision"),
+    ],
+)
+def test_no_digit_and_no_sign_is_lost(infer: Any, values: list[str], kind: str) -> None:
+    assert column(infer, values)["type"] == kind
+
+
+def test_a_column_that_rises_is_no_number_of_the_row(infer: Any) -> None:
+    found = column(infer, [str(100 + 3 * n * n) for n in range(60)], header="index")
+    assert not found["is_ignored"]
+    assert column(infer, [str(n) for n in range(60)], header="index")["is_ignored"]
+
+
+def test_a_text_that_says_something_names_nothing(infer: Any) -> None:
+    rows = [f"{chr(97 + n % 26) * 300}{n},{n % 7},{n % 11}" for n in range(60)]
+    told = infer("\n".join(["letter,day,hour", *rows]).encode() + b"\n").json
+    assert told["key"]["columns"] == ["day", "hour"]
+
+
+def test_printed_commands_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shlex
+
+    monkeypatch.chdir(tmp_path)
+    name = "Meine Daten (2020) – it's.csv"
+    (tmp_path / name).write_bytes(b"name,size\nx,1\ny,2\n")
+    line = orrery("data", "infer", name).stdout.splitlines()[-1]
+    words = shlex.split(line)
+    assert words[-5:] == ["validate", "meteor", name, "--contract", name.replace(".csv", ".odcs.yaml")]
+
+
+def test_a_column_that_is_nearly_the_key_is_named(infer: Any) -> None:
+    rows = [f"A{n},{n % 9}" for n in range(60)] + ["A5,77"]
+    told = infer("\n".join(["order,size", *rows]).encode() + b"\n").json
+    assert any(doubt.startswith("order alone has 60 different values in 61") for doubt in told["key"]["doubts"])

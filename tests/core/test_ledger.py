@@ -103,16 +103,19 @@ def test_rows_that_do_not_add_up_and_gaps_are_seen(tmp_path: Path) -> None:
         other.execute("update steps set rows_kept = 7")
         other.execute("update runs set attempt = 3")
     assert wrong(ledger) == ["L4", "L6"]
+    with sqlite3.connect(path) as other:
+        other.execute("update runs set attempt = 0")
+    assert wrong(ledger) == ["L4", "L6"]
 
 
 def test_time_runs_forward_by_the_clock_that_nobody_sets(tmp_path: Path) -> None:
-    for monotonic, told in ((2.0, []), (0.5, ["L6"])):
-        ledger = Ledger(tmp_path / f"{monotonic}.sqlite")
+    for monotonic, last, told in ((2.0, 2.0, []), (0.5, 0.5, ["L6"]), (2.0, 1.5, ["L6"])):
+        ledger = Ledger(tmp_path / f"{monotonic}-{last}.sqlite")
         run_id = entered(ledger)
         [first] = ledger.events()
         assert first["monotonic"] == 1.0
         ledger.move(run_id, "RUNNING", at="2025-12-31T23:00:00+00:00", monotonic=monotonic)  # an hour back, by the wall
-        ledger.move(run_id, "FAILED", at="2025-12-31T23:00:01+00:00", monotonic=monotonic)
+        ledger.move(run_id, "FAILED", at="2025-12-31T23:00:01+00:00", monotonic=last)
         assert wrong(ledger) == told
 
 

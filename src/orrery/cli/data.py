@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,7 +74,7 @@ def infer(file: OneFile, out: Out = None, force: Force = False, as_json: Json = 
         doubts += [f"{column.header}: {each}" for column in found for each in column.doubts]
         _doubts([*doubts, *(f"key: {each}" for each in key.doubts)])
         render.out(f"written: {path}; read it, mend it, then")
-        render.out(f"  {render.command()} data validate meteor {file} --contract {path}")
+        render.out(f"  {render.command()} data validate meteor {_shell(file)} --contract {_shell(path)}")
 
 
 def map_columns(
@@ -129,7 +130,7 @@ def map_columns(
             render.out(render.in_a_line(each.removeprefix("? ")))
         _doubts([f"{to}: {each[2:]}" for to, why in proposal.said.items() for each in why if each.startswith("? ")])
         render.out(f"written: {path}; read it, mend it, then")
-        render.out(f"  {render.command()} data validate {found.name.lower()} {file} --map {path}")
+        render.out(f"  {render.command()} data validate {found.name.lower()} {_shell(file)} --map {_shell(path)}")
 
 
 def validate(
@@ -155,10 +156,18 @@ def validate(
     else:
         _misfits(report)
         if not report["held_back"]:
-            options = f" --map {mapping} --confirm" if mapping else f" --contract {contract}" if contract else ""
-            render.out(f"to load it:  {render.command()} run {found.name.lower()} --data {name}={file}{options}")
+            options = f" --map {_shell(mapping)} --confirm" if mapping else ""
+            options += f" --contract {_shell(contract)}" if contract else ""
+            render.out(
+                f"to load it:  {render.command()} run {found.name.lower()} --data {_shell(f'{name}={file}')}{options}"
+            )
     if report["misfits"]:
         raise typer.Exit(3)
+
+
+def _shell(text: object) -> str:
+    """A word that can be pasted into a shell."""
+    return shlex.quote(str(text))
 
 
 # --- what is shown -------------------------------------------------------------------------------------------------
@@ -170,8 +179,9 @@ def _misfits(report: Mapping[str, Any]) -> None:
         of = f"column {each['column']!r}, " if each["column"] else ""
         render.out(render.in_a_line(f"{each['file']}: {each['count']:,} rows, {of}{each['rule']}: {each['message']}"))
         for row in each["first"]:
-            render.out(f"    line {row['line']:,}: {render.in_a_line(row['text'])[:160]}")
-        render.out(f"    to change: {render.in_a_line(each['change'])}")
+            like = f" (line {row['first_line']:,} is the first)" if "first_line" in row else ""
+            render.out(f"    line {row['line']:,}{like}: {render.in_a_line(row['text'])[:160]}")
+        render.out(f"    to change: {render.callable_here(render.in_a_line(each['change']))}")
     for rule, count in report["warnings"].items():
         render.out(f"warning: {count:,} rows, {rule.replace(':', ': ')}; they are loaded all the same")
     render.out(f"{report['read']:,} rows read: {report['fits']:,} fit {report['table']}, {refused:,} would be refused")
@@ -220,7 +230,9 @@ def _written(texts: Texts) -> dict[str, Any]:
 
 
 def _facts(column: Column) -> dict[str, Any]:
-    shape = {"type": column.shape.kind, "form": column.shape.as_csv_form()}
+    from orrery.inference import drafts
+
+    shape = {"type": column.shape.kind, "form": drafts.written_form(column)}
     return {**{key: value for key, value in column.__dict__.items() if key != "shape"}, **shape}
 
 

@@ -6,6 +6,7 @@ import fcntl
 import shlex
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from orrery.cli import render
 from orrery.cli.looking import Json
 from orrery.cli.running import ProfileName
 from orrery.errors import BadInput, Locked
+
+KEPT = ("postgres", "runs", "locks", "cache", "simulations", "drills", "bench")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,10 +39,15 @@ def up(as_json: Json = False) -> None:
     ps(as_json=as_json)
 
 
-def down(as_json: Json = False) -> None:
+def down(
+    force: Annotated[bool, typer.Option("--force", help="Also while a run is under way; it fails.")] = False,
+    as_json: Json = False,
+) -> None:
     """Stop the embedded servers; what is stored stays."""
     from orrery.engines import postgres_server
 
+    if not force:
+        _no_run_under_way(profiles.home(), "it needs its server (--force stops it all the same)")
     was_up = postgres_server.stop(profiles.home())
     if as_json:
         render.document({"postgres": "stopped" if was_up else "was not running"})
@@ -92,7 +100,7 @@ def clean(
 ) -> None:
     """Remove what Orrery keeps in its state folder: servers are stopped, then data, ledger and runs are removed."""
     home = profiles.home()
-    wanted = [home / "runs"] if runs else [home / name for name in ("postgres", "runs", "locks", "cache")]
+    wanted = [home / "runs"] if runs else [home / name for name in KEPT]
     if not runs:
         wanted += [home / f"ledger.sqlite{ending}" for ending in ("", "-wal", "-shm")]
     there = [path for path in wanted if path.exists()]
@@ -108,21 +116,27 @@ def clean(
                 fix=f"orrery clean{' --runs' * runs} --yes",
             )
         typer.confirm(f"Remove {', '.join(path.name for path in there)} from {home}?", abort=True)
+    _no_run_under_way(home, "it needs what would be removed")
+    if not runs:
+        from orrery.engines import postgres_server
+
+        for each in (home, *home.glob("simulations/*"), *home.glob("drills/*")):
+            postgres_server.stop(each)
+    for path in there:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    render.out(f"removed from {home}: {', '.join(path.name for path in there)}")
+
+
+def _no_run_under_way(home: Path, why: str) -> None:
+    """Raises Locked while a run of this state folder is at work."""
     for lock in sorted((home / "locks").glob("*.lock")):
         with lock.open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Locked(
-                    f"A run of {lock.stem} is under way; it needs what would be removed.",
+                    f"A run of {lock.stem} is under way; {why}.",
                     looked=str(lock),
                     found="held",
-                    fix="wait for it (`orrery runs` shows it), then run again",
+                    fix="wait for it (`orrery runs` shows it), then try again",
                 ) from None
-    if not runs:
-        from orrery.engines import postgres_server
-
-        postgres_server.stop(home)
-    for path in there:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    render.out(f"removed from {home}: {', '.join(path.name for path in there)}")

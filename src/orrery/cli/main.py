@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import signal
 import sys
 from types import FrameType
@@ -63,16 +62,16 @@ def main() -> None:
             raise
         render.error(error, as_json=as_json)
         sys.exit(int(error.exit_code))
-    except KeyboardInterrupt:
-        render.note("interrupted; the target is as it was before, or complete: the next run says which")
-        sys.exit(int(ExitCode.INTERRUPTED))
-    except BrokenPipeError:
-        # the reader (head, less) has gone; what is left in the buffer must not raise a second time
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as ended:
+        if ended.code == ExitCode.INTERRUPTED:
+            render.note("interrupted; the target is as it was before, or complete: the next run says which")
+        raise
     except Exception as error:
         if is_debug:
             raise
+        if "interrupted" in str(error).lower() and type(error) is RuntimeError:  # DuckDB's word for Ctrl-C
+            render.note("interrupted")
+            sys.exit(int(ExitCode.INTERRUPTED))
         render.note(f"error 1: this is a bug of Orrery: {type(error).__name__}: {error}")
         render.note("  to fix:     run again with --debug in front and report what it prints")
         sys.exit(int(ExitCode.OUR_BUG))

@@ -17,7 +17,7 @@ from orrery.errors import GateClosed
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
-        epilog="Examples:  orrery prove meteor  ·  orrery prove meteor --claim twice  ·  "
+        epilog="Examples:  orrery prove meteor  ·  orrery prove meteor --claim again  ·  "
         "orrery prove meteor --test test_rows_are_conserved --json"
     )(prove)
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from orrery import profiles
 from orrery.errors import OrreryError
@@ -34,7 +34,15 @@ def safe(text: object) -> str:
 
 def out(text: str = "") -> None:
     """A line of data."""
-    print(safe(text), file=sys.stdout)
+    _print(safe(text))
+
+
+def _print(text: str) -> None:
+    """To standard output; when its reader (head, less) has gone, the work goes on without."""
+    try:
+        print(text, file=sys.stdout, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str = "") -> None:
@@ -70,7 +78,7 @@ def callable_here(text: str) -> str:
 
 def document(value: Any) -> None:
     """One JSON document."""
-    print(json.dumps(value, indent=2, default=str), file=sys.stdout)
+    _print(json.dumps(value, indent=2, default=str))
 
 
 def error(told: OrreryError, *, as_json: bool) -> None:
@@ -83,7 +91,7 @@ def error(told: OrreryError, *, as_json: bool) -> None:
         note(f"  {name + ':':11} {text}")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], stream: TextIO | None = None) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows under a header, aligned; numbers to the right. Plain text: it can be piped."""
     texts = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(name), *(len(row[at]) for row in texts), 0) for at, name in enumerate(columns)]
@@ -96,11 +104,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], stream: Text
         )
         return "  ".join(shown).rstrip()
 
-    target = stream or sys.stdout
-    print(line(list(columns)), file=target)
-    print("  ".join("─" * width for width in widths), file=target)
-    for row in texts:
-        print(line(row), file=target)
+    _print("\n".join([line(list(columns)), "  ".join("─" * width for width in widths), *map(line, texts)]))
 
 
 def _cell(value: object) -> str:

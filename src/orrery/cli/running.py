@@ -167,7 +167,7 @@ def show(
     if as_json:
         render.document([dict(zip(names, row, strict=True)) for row in values])
         return
-    render.table(names, [[_short(value) if isinstance(value, str) else value for value in row] for row in values])
+    render.table(names, [[_shown(value) for value in row] for row in values])
 
 
 def check(
@@ -188,6 +188,8 @@ def check(
             [["ok" if each.holds else "!!", each.invariant, each.found] for each in findings],
         )
     if not all(each.holds for each in findings):
+        if any(each.invariant.startswith("L1") and not each.holds for each in findings):
+            render.note("L1: a run died; run its system again, which ends that run by what the target holds")
         raise typer.Exit(6)
 
 
@@ -224,6 +226,13 @@ def requests_of(
             looked="the command line",
             found="both --map and --contract" if mapping and contract else f"{len(given)} inputs named by --data",
             fix=f"--data {next(iter(system.inputs))}=FILE with --map or with --contract",
+        )
+    if contract and date and not all("{date}" in path for paths in given.values() for path in paths):
+        raise BadInput(
+            "A day is asked for of a file that does not say which rows are of it.",
+            looked="--date, --contract",
+            found="no {date} in the path, and a contract of your own names no column that tells the day",
+            fix=f"--data {next(iter(system.inputs))}='inbox/costs-{{date}}.csv', or leave --date out",
         )
     requests = [
         Request(system, loaded, home, given, chosen, day, wait, contract, mapping, confirm) for day in _days(date)
@@ -272,6 +281,13 @@ def day_of(text: str, option: str = "--date") -> dt.date:
             fix=f"{option} 2024-01-31" + ", yesterday, or 2024-01-01..2024-01-31" * (option == "--date"),
         )
     return day
+
+
+def _shown(value: object) -> object:
+    """A value of a table; whole numbers without groups, because many of them are numbers of something."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _short(value) if isinstance(value, str) else value
 
 
 def _short(text: object, width: int = 48) -> str | None:

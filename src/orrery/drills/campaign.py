@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orrery import profiles, proving
+from orrery import profiles
 from orrery.claims import Scenario
 from orrery.drills.trials import CODES, Case, Ground, Verdict, attempt, together
 from orrery.engines import postgres_server
@@ -102,7 +102,6 @@ def scenario_of(system: Manifest) -> Scenario:
     Raises:
         BadInput: there are no tests here (a wheel has none), or none that stands for it.
     """
-    proving.checkout(system)
     folder = system.folder / "tests"
     sys.path.insert(0, str(folder))
     try:
@@ -114,8 +113,8 @@ def scenario_of(system: Manifest) -> Scenario:
         raise BadInput(
             f"{system.name} cannot be drilled yet.",
             looked=str(folder / "scenario.py"),
-            found=f"{len(found)} scenarios",
-            fix="say there what stands for it: docs/faults.md",
+            found=f"{len(found)} scenarios" if folder.is_dir() else "no tests: the wheel does not carry them",
+            fix="say there what stands for it: docs/faults.md" if folder.is_dir() else "clone the repository",
         )
     return found[0]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orrery import delimited, files, forms
 from orrery.contracts import Dialect
+from orrery.feeds import RESERVED
 from orrery.files import Delivered
 from orrery.inference import shapes
 from orrery.inference.dialects import Written
@@ -39,6 +40,7 @@ class Column:
         values: those that are not missing.
         examples: the most frequent values, with their counts.
         misfits: values that do not read as the shape: line and text of the first.
+        marks: texts that stand for "not known" in this column.
         is_ignored: not worth loading: without a name and empty, or only the number of the row.
     """
 
@@ -53,6 +55,7 @@ class Column:
     evidence: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     misfits: list[tuple[int, str]] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
     is_ignored: bool = False
 
     @property
@@ -92,6 +95,13 @@ class Texts:
                 f"no header: {', '.join(texts)[:120]!r}",
                 "put a line with the columns' names on top: sed -i '1i name,name,…' FILE",
             )
+        if len(texts) > 2 and 2 * len(filled) <= len(texts):
+            refuse(
+                self.delivered.name,
+                "line 1",
+                f"{len(texts) - len(filled)} of {len(texts)} columns have no name: a title above the header?",
+                f"take the lines above the header out (sed -i 1d {self.delivered.name}), or name the columns",
+            )
         return [text or f"column_{number}" for number, text in enumerate(texts, start=1)]
 
     def _fill(self) -> bool:
@@ -128,7 +138,7 @@ class Texts:
 
     def known(self, column: Column) -> str:
         """SQL that is true where a column has a value."""
-        return f"{column.at} not in ({', '.join(map(forms.quoted, self.missing))})"
+        return f"{column.at} not in ({', '.join(map(forms.quoted, [*self.missing, *column.marks]))})"
 
 
 @contextmanager
@@ -152,14 +162,14 @@ def opened(delivered: Delivered, written: Written, told: Callable[[str], None]) 
 
 
 def describe(texts: Texts) -> list[Column]:
-    """Every column, in the file's order; `texts.missing` is found on the way."""
+    """Every column, in the file's order."""
     names = table_names(texts.headers)
     found = [
         Column(position, header, name, texts.rows)
         for position, (header, name) in enumerate(zip(texts.headers, names, strict=True))
     ]
     for column in found:
-        texts.missing += [mark for mark in _marks(texts, column) if mark not in texts.missing]
+        column.marks = _marks(texts, column)
     for column in found:
         texts.told(f"column {column.position + 1} of {len(found)}: {column.header}")
         _count(texts, column)
@@ -196,6 +206,7 @@ def _marks(texts: Texts, column: Column) -> list[str]:
         return []
     rest = _sample(texts, column, without=found)
     if rest and next(shapes.candidates(rest), None) is not None:
+        column.evidence.append(f"{', '.join(map(repr, sorted(found)))} taken for missing, in this column alone")
         return sorted(found)
     column.doubts.append(
         f"{', '.join(map(repr, sorted(found)))}: text like any other; add it to missing if it means not known"
@@ -216,7 +227,7 @@ def _choose(texts: Texts, column: Column) -> None:
     """The first candidate that reads every value, or nearly; text where none does."""
     if _is_code(texts, column):
         return
-    sample = _sample(texts, column, texts.missing)
+    sample = _sample(texts, column, column.marks)
     fitting: list[tuple[Shape, int]] = []
     for shape in shapes.candidates(sample):
         read = _read(texts, column, shape)
@@ -224,6 +235,12 @@ def _choose(texts: Texts, column: Column) -> None:
             fitting.append((shape, read))
     if not fitting:
         _describe_text(column)
+        odd = [value for value in sample if not re.fullmatch(r"[^A-Za-z]*[0-9][^A-Za-z]*", value)]
+        if 2 * len(odd) < len(sample) and odd:
+            share = 1 - len(odd) / len(sample)
+            column.doubts.append(
+                f"{share:.0%} of its values look like numbers or dates; {odd[0][:40]!r} and others keep it text"
+            )
         return
     best = max(read for _, read in fitting)
     column.shape = next(shape for shape, read in fitting if read == best)
@@ -232,7 +249,7 @@ def _choose(texts: Texts, column: Column) -> None:
     if rivals:
         column.doubts.append(
             f"day or month first? {column.shape} and {rivals[0]} both read all {best:,} values: "
-            "it stays text; write the one that is right as csvForm"
+            f"it stays text; if one is right, write physicalType: {rivals[0].kind} and that formats as csvForm"
         )
         column.shape = Shape("text")
         return
@@ -293,6 +310,11 @@ def _is_code(texts: Texts, column: Column) -> bool:
     """Digits with zeros in front are a code, and no number."""
     zeros = f"regexp_full_match({column.at}, '0[0-9]+') and {texts.known(column)}"
     [(codes, first)] = texts.ask(f"select count(*), min({column.at}) from text where {zeros}")
+    plus = f"regexp_full_match({column.at}, '[+][0-9]{{6,}}') and {texts.known(column)}"
+    [(dialled,)] = texts.ask(f"select count(*) from text where {plus}")
+    if dialled:
+        column.evidence.append(f"{dialled:,} values begin with +, as telephone numbers do: kept as text")
+        return True
     if codes and not re.match("[0-9]{8}$", first):
         column.evidence.append(f"{codes:,} values begin with 0, like {first!r}: a code, kept as text")
     return bool(codes)
@@ -322,20 +344,20 @@ def _is_row_number(texts: Texts, column: Column) -> bool:
     if not re.fullmatch(r"(column_?[0-9]+|unnamed.*|index|row|row.?(number|nr|no)|#)", column.header.lower()):
         return False
     [(on, steps)] = texts.ask(
-        "select count(*) filter (v > before), count(before) from (select v, lag(v) over (order by line) as before"
+        "select count(*) filter (v = before + 1), count(before) from (select v, lag(v) over (order by line) as before"
         f" from (select line, try_cast({column.at} as bigint) as v from text))"
     )
-    return bool(on >= 0.98 * steps)
+    return bool(on >= 0.9 * steps)
 
 
-def table_names(headers: Sequence[str]) -> list[str]:
-    """A name for a table's column for each header, no two alike."""
+def table_names(headers: Sequence[str], reserved: Sequence[str] = RESERVED) -> list[str]:
+    """A name for a table's column for each header, no two alike and none reserved."""
     found: list[str] = []
     for number, header in enumerate(headers, start=1):
         plain = unicodedata.normalize("NFKD", header.casefold()).encode("ascii", "ignore").decode()
         name = re.sub("[^a-z0-9]+", "_", plain).strip("_")[:36] or f"column_{number}"
         name = f"n_{name}" if name[0].isdigit() else name
-        name = f"{name}_value" if name in ("file_id", "row", "broken", "line") else name
+        name = f"{name}_value" if name in reserved else name
         taken = sum(each == name or (each.startswith(f"{name}_") and each[len(name) + 1 :].isdigit()) for each in found)
         found.append(f"{name}_{taken + 1}" if name in found else name)
     return found

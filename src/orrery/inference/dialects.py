@@ -59,7 +59,7 @@ def look(delivered: Delivered) -> Written:
     seen = _gather(delivered)
     name = delivered.name
     if not seen.size:
-        refuse(name, "byte 0", "the file is empty", "deliver the file again; a day without rows still has a header")
+        refuse(name, "byte 0", "the file is empty", "name a file that holds something")
     for mark, wide in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
         if seen.head.startswith(mark):
             refuse(name, "line 1", f"{wide}, by its byte-order mark", f"iconv -f {wide} -t UTF-8 {name}")
@@ -122,8 +122,14 @@ def _encoding(seen: _Bytes, found: Written) -> None:
         found.evidence.append(f"UTF-8: all {seen.size:,} bytes read so, {seen.high:,} of them beyond ASCII; {what}")
         return
     words = re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", seen.odd)[:2000]
-    plain = sum(sum(octet < 128 for octet in word) for word in words)
-    if 4 * plain >= sum(map(len, words)):  # letters with accents among plain ones: a Latin script
+    lines = [line for line in seen.odd.split(b"\n") if not line.isascii()]
+    good = sum(_is_utf8(line) for line in lines)
+    if 10 * good >= 9 * len(lines):
+        found.evidence.append(f"UTF-8, but for some lines: {good:,} of {len(lines):,} lines beyond ASCII read so")
+        found.doubts.append("the lines that are not UTF-8 would be refused; `data validate` names them")
+        return
+    whole = [word for word in words if len(word) > 2 and 5 * sum(octet >= 128 for octet in word) >= 4 * len(word)]
+    if 2 * len(whole) < len(words):  # letters with accents, and signs, among plain letters: a Latin script
         latin = ["cp1252", "cp1250"] if seen.controls else ["iso8859-1", "iso8859-2"]
         found.encoding = max(latin, key=lambda each: sum(word.decode(each, "replace").isalpha() for word in words))
         others = ", ".join(each for each in latin if each != found.encoding)
@@ -137,6 +143,14 @@ def _encoding(seen: _Bytes, found: Written) -> None:
     found.doubts.append(
         f"encoding {found.encoding} is likely, not certain (else {others}): do these words read well? {shown}"
     )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _delimiter(text: str, found: Written) -> None:

@@ -29,7 +29,7 @@ def contract(texts: Texts, columns: Iterable[Column], key: Key, how: str) -> str
         how: the command that made it, for the first line.
     """
     stem = re.sub(r"(\.(csv|tsv|txt|dat|gz|zst))+$", "", texts.delivered.name, flags=re.IGNORECASE)
-    [name] = table_names([stem])
+    [name] = table_names([stem], reserved=())
     ignored = [column.header for column in columns if column.is_ignored]
     lines = [
         f"# A draft, made by `{how}` out of {texts.rows:,} rows. Lines that begin with '# ?' are doubts.",
@@ -74,9 +74,15 @@ def _property(column: Column, key: Key) -> list[str]:
         position = key.columns.index(column) + 1
         lines += ["        required: true", "        primaryKey: true", f"        primaryKeyPosition: {position}"]
     lines.append(f"        transformSourceObjects: {flow([column.header])}")
-    if shape.said:
-        lines.append(f"        customProperties: [{{property: csvForm, value: {flow(shape.as_csv_form())}}}]")
+    form = written_form(column)
+    if form:
+        lines.append(f"        customProperties: [{{property: csvForm, value: {flow(form)}}}]")
     return lines
+
+
+def written_form(column: Column) -> dict[str, Any]:
+    """`csvForm` of a column: how its values are written, and what in it stands for "not known"."""
+    return {**column.shape.as_csv_form(), **({"missing": column.marks} if column.marks else {})}
 
 
 def dialect(texts: Texts) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from itertools import combinations
 from orrery.inference.columns import Column, Texts
 
 REPEATED = 0.1  # share of rows; where more repeat another one, a key would throw away what was measured twice
+LONGEST = 200  # bytes; a text that is longer says something, and names nothing
 LIKELY = 6  # columns that are put together, those with the most different values first
 
 
@@ -43,18 +44,27 @@ def propose(texts: Texts, columns: Sequence[Column]) -> Key:
         found.doubts.append("so many rows repeat others that no key is proposed: rows are told by all they say")
         return found
     usable = [each for each in loaded if each.values == each.rows and each.shape.kind != "double precision"]
+    usable = [each for each in usable if _longest(texts, each) <= LONGEST]
     usable.sort(key=lambda each: (-each.distinct, each.position))
     for size in (1, 2, 3):
         pool = usable if size == 1 else usable[:LIKELY]
         fitting = [group for group in combinations(pool, size) if _different(texts, group) == different]
         if fitting:
-            found.columns = list(min(fitting, key=_likeliness))
+            found.columns = sorted(min(fitting, key=_likeliness), key=lambda each: each.position)
             names = " + ".join(each.header for each in found.columns)
             found.evidence.append(f"{names}: {different:,} different in {texts.rows:,} rows")
-            others = [" + ".join(each.header for each in group) for group in fitting if list(group) != found.columns]
+            others = [
+                " + ".join(each.header for each in group)
+                for group in fitting
+                if set(map(id, group)) != set(map(id, found.columns))
+            ]
             if others:
                 found.doubts.append(f"so do {'; '.join(others[:3])}: which of them names a row?")
             break
+    alone = max(loaded, key=lambda each: each.distinct)
+    if len(found.columns) != 1 and alone.distinct >= 0.95 * different and _longest(texts, alone) <= LONGEST:
+        most = f"{alone.distinct:,} different values in {different:,} different rows"
+        found.doubts.append(f"{alone.header} alone has {most}: if it is the key, the rows that share one are refused")
     if not found.columns:
         found.doubts.append(
             "no column, and no two or three, name a row: the table has no key, and rows are told by all they say"
@@ -78,3 +88,7 @@ def _likeliness(group: Iterable[Column]) -> tuple[int, int]:
 def _different(texts: Texts, group: Sequence[Column]) -> int:
     listed = ", ".join(column.at for column in group)
     return int(texts.ask(f"select count(*) from (select distinct {listed} from text)")[0][0])
+
+
+def _longest(texts: Texts, column: Column) -> int:
+    return int(texts.ask(f"select coalesce(max(strlen({column.at})), 0) from text")[0][0])

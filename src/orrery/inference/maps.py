@@ -109,7 +109,7 @@ def _propose(texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], f
 
 def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal) -> bool:
     name = rule["column"]
-    form: dict[str, Any] = {"from": column.header}
+    form: dict[str, Any] = {"from": column.header, **({"missing": column.marks} if column.marks else {})}
     said = [f"{column.header!r}: {column.values:,} of {column.rows:,} rows have it"]
     for part in ("before", "after"):
         if part in rule:

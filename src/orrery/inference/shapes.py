@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from orrery.forms import Form
+from orrery.forms import Form, look
 
 MARKS = ("-", "--", "?", "..", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "\\n", "unknown", "tbd")
 BOOLEANS = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("ja", "nein"), ("oui", "non"), ("si", "no"))
@@ -22,11 +22,6 @@ DATES = (
 )  # fmt: skip
 TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%H%M", "%H%M:%S")
 ZONES = ("", " UTC", "UTC", "Z", "%z", " %z", " GMT")
-_DIRECTIVES = {
-    "%Y": "[0-9]{4}", "%y": "[0-9]{2}", "%m": "[0-9]{1,2}", "%d": "[0-9]{1,2}", "%b": "[A-Za-z]{3}",
-    "%B": "[A-Za-z]{3,9}", "%a": "[A-Za-z]{3}", "%A": "[A-Za-z]{6,9}", "%H": "[0-9]{1,2}", "%I": "[0-9]{1,2}",
-    "%M": "[0-9]{2}", "%S": "[0-9]{2}", "%f": "[0-9]{1,6}", "%p": "[AaPp][Mm]", "%z": "[+-][0-9]{2}:?[0-9]{2}",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,14 +82,15 @@ def _numbers(values: Sequence[str]) -> Iterator[Shape]:
 def _kinds(values: Sequence[str], thousands: str, decimal: str) -> Iterator[str]:
     """The types that hold such numbers exactly: integer, bigint, a numeric of their digits, else double precision."""
     if any("e" in value.lower() for value in values):
-        yield "double precision"
+        if any(decimal in value or "-" in value[1:] or "+" in value[1:] for value in values):  # 12e5 alone is a code
+            yield "double precision"
         return
     plain = [value.replace(thousands, "").lstrip("+-") if thousands else value.lstrip("+-") for value in values]
     whole = max(len(value.partition(decimal)[0].lstrip("0")) for value in plain)
     scale = max(len(value.partition(decimal)[2].rstrip("0")) for value in plain)
     if all(not value.partition(decimal)[1] for value in plain) or (scale == 0 and whole <= 18):
         yield from ("integer", "bigint")
-    if scale <= 6 and whole + scale <= 38:
+    if scale <= 30 and whole + scale <= 38 and (scale <= 6 or whole + scale > 15):
         yield f"numeric({min(max(whole + 4, 10) + scale, 38)},{scale})"  # with room for larger ones to come
     if whole <= 15:
         yield "double precision"
@@ -127,8 +123,7 @@ def formats() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def _look(how: str) -> re.Pattern[str]:
-    parts = re.split(r"(%[A-Za-z])", how)
-    return re.compile("".join(_DIRECTIVES.get(part, re.escape(part)) for part in parts))
+    return re.compile(look(how) or "(?!)")
 
 
 def moments(values: Sequence[str]) -> Iterator[Shape]:

@@ -39,7 +39,7 @@ class FileCopy:
 
         Args:
             table: has the columns of a launch, and one more.
-            number: that one: `file_id`, or `line` of the file.
+            number: that one: `file_id`, or `_line` of the file.
         """
         self.counts = {"read": 0, "rejected": 0, "filtered": 0}
         self.checksum = 0
@@ -71,7 +71,7 @@ class FileCopy:
 
     def binary(self, judged: Judged, number: str) -> bytes:
         """A block as PostgreSQL's binary COPY takes it."""
-        values = judged.lines if number == "line" else np.full(len(judged.lines), self.file_id)
+        values = judged.lines if number == "_line" else np.full(len(judged.lines), self.file_id)
         return postgres.binary(self.judge.duck(), judged.rows.append_column(number, integers(values)))
 
     def blocks(self) -> Iterator[Block]:

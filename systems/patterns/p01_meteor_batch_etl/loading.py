@@ -31,7 +31,7 @@ FILES = "p01_meteor.files"
 LARGE = 4 << 20  # bytes of a file; below that nothing is gained by building the key later
 SAMPLE = 500  # rows
 DUPLICATE = {
-    "duplicate_row": "the same launch as line {}, in every column",
+    "duplicate_row": "the same row as line {}, in every column",
     "key_conflict": "another row has this key and says something else",
 }
 
@@ -193,7 +193,7 @@ class FileLoad(FileCopy):
             return False
         with self.connection.transaction(force_rollback=True):
             self.make_incoming()
-            self.copy("incoming", "line", self.binary(sample, "line"), len(sample.lines))
+            self.copy("incoming", "_line", self.binary(sample, "_line"), len(sample.lines))
             [(same,)] = self.connection.execute(
                 f"select count(*) from incoming join {self.target} as target using ({self.shown['key']})"
                 f" where target.file_id in {self.own}"
@@ -248,7 +248,7 @@ class FileLoad(FileCopy):
     def merge(self) -> None:
         """Through a temporary table: refuse what contradicts itself, then write only what differs."""
         self.make_incoming()
-        self.take("incoming", "line")
+        self.take("incoming", "_line")
         self.checksum = None  # of what the merge writes; not known before it has
         self.connection.execute("set local work_mem = '128MB'")
         self.connection.execute("set local default_statistics_target = 10")
@@ -264,10 +264,10 @@ class FileLoad(FileCopy):
             self.connection.execute("drop table incoming, numbered, wanted")
 
     def make_incoming(self) -> None:
-        """The temporary table for the rows of one file, each with its line."""
+        """The temporary table for the rows of one file, each with its line (no column of a contract begins with _)."""
         self.connection.execute(
             f"create temporary table incoming on commit drop as"
-            f" select {self.shown['columns']}, 0::bigint as line from {self.target} limit 0"
+            f" select {self.shown['columns']}, 0::bigint as _line from {self.target} limit 0"
         )
 
     def apply(self, name: str, *wanted: str) -> None:
@@ -283,11 +283,11 @@ class FileLoad(FileCopy):
         found = self.connection.execute(statement.format(**self.shown)).rowcount
         if not found:
             return
-        rows = self.writer.query("select line, rule, first_line from duplicates order by line")
+        rows = self.writer.query("select _line, _rule, _first_line from duplicates order by _line")
         rules = {line: (rule, DUPLICATE[rule].format(first)) for line, rule, first in rows}
         source = " + ".join(self.judge.contract.source_of(name) or name for name in self.judge.contract.key)
         for block in self.blocks():
             chunk = block.parse()
             hits = [row for row, line in enumerate(chunk.lines.tolist()) if line in rules]
             self.refuse([chunk.refuse(row, source, *rules[int(chunk.lines[row])]) for row in hits], of="duplicates")
-        self.connection.execute("delete from incoming using duplicates where incoming.line = duplicates.line")
+        self.connection.execute("delete from incoming using duplicates where incoming._line = duplicates._line")

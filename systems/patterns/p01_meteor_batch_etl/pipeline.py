@@ -85,11 +85,15 @@ def load(run: Run, ledger: FileLedger, load_id: int, delivered: Delivered, judge
         loading = FileLoad(run, ledger, load_id, delivered, judge)
         counted = loading.load()
         if closed := contracts.gate(judge.feed.incoming, read=counted["read"], refused=counted["rejected"]):
+            often = ", ".join(f"{count:,} {rule}" for rule, count in run.rejects.rules.most_common(3))
             raise GateClosed(
                 f"{delivered.name} is held back: nothing of this run was loaded.",
                 looked=f"{judge.feed.incoming.path.name}, {delivered.name}",
-                found=closed,
-                fix=f"look at {run.results / 'rejects.parquet'}; the limit is refusedRowsLimit in the contract",
+                found=closed + f" (of this run: {often})" * bool(often),
+                fix=f"orrery data validate {run.system.name.lower()} FILE shows the rows and what to change; "
+                f"what may be refused is refusedRowsLimit in {judge.feed.incoming.path.name}"
+                if counted["rejected"]
+                else "deliver it again with its rows",
             )
         step.bytes_read = delivered.size
         step.rows(

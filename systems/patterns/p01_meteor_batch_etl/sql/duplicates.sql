@@ -6,11 +6,11 @@ with repeated as (
 ),
 
 judged as (
-    select {key}, count(distinct row({columns})) as contents, min(line) as first_line
+    select {key}, count(distinct row({columns})) as _contents, min(_line) as _first_line
     from incoming join repeated using ({key})
     group by {key}
 )
 
-select line, {key}, first_line, case when contents = 1 then 'duplicate_row' else 'key_conflict' end as rule
+select _line, {key}, _first_line, case when _contents = 1 then 'duplicate_row' else 'key_conflict' end as _rule
 from incoming join judged using ({key})
-where contents > 1 or line > first_line
+where _contents > 1 or _line > _first_line

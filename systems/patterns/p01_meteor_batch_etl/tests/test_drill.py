@@ -144,6 +144,40 @@ def test_the_comparison_sees_each_mutant(mutant: str) -> None:
     assert trials.differences(TOLD, of_rows(rows_of(TOLD)), of_rejects(rejects_of(TOLD))) != []
 
 
+def test_a_trial_that_ends_otherwise_is_red(ground: tuple[Ground, list[Case]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against an oracle that wants other rows, and a ledger that is not in order, every look must be red."""
+    drilled, [_, restated, *_] = ground
+    real = drilled.scenario
+
+    def other(files: Any) -> Told:
+        told = real.oracle(files)
+        return replace(told, rows=told.rows[1:])
+
+    monkeypatch.setattr(drilled, "scenario", replace(real, oracle=other))
+    monkeypatch.setattr(trials, "broken_invariants", lambda *_: ["L9: made up"])
+    wrong = "; ".join(trials.attempt(drilled, restated, "kill", "copy.after").wrong)
+    assert "neither as before nor as after" in wrong
+    assert "run again: rows doubled or made up: 1" in wrong
+    assert "L9: made up" in wrong
+    drilled.there = None
+
+
+def test_runs_that_were_mixed_are_seen(tmp_path: Path) -> None:
+    from orrery.ledger import Ledger, Owner
+
+    for mixed in (False, True):
+        home = tmp_path / str(mixed)
+        ledger = Ledger(home / "ledger.sqlite")
+        for number in (1, 2):
+            run = {"run_id": f"r{number}", "system": "s", "scope": f"{number}", "profile": "p", "token": f"t{number}"}
+            ledger.open_run(run, Owner.this_process(), at="2026-01-01T00:00:00+00:00", monotonic=1.0)
+            ledger.move(f"r{number}", "RUNNING", at="2026-01-01T00:00:00+00:00", monotonic=1.0)
+        if mixed:
+            ledger.move("r1", "FAILED", at="2026-01-01T00:00:00+00:00", monotonic=2.0)
+        ledger.close()
+        assert bool(trials._mixed(home)) is mixed
+
+
 def test_a_product_that_doubles_a_row_is_red(ground: tuple[Ground, list[Case]]) -> None:
     """The whole trial, against a target in which somebody doubles a row: it must not be green."""
     drilled, [_, restated, *_] = ground

@@ -73,12 +73,14 @@ def test_a_restated_file_without_a_key_is_a_difference_too(
 
 
 def test_a_table_with_a_key_refuses_what_has_it_twice(
-    meteor: Any, target: Target, deliver: Any, tmp_path: Path
+    orrery_run: Any, meteor: Any, target: Target, deliver: Any, tmp_path: Path
 ) -> None:
     rows = space_missions.missions()
     conflict = (*rows[8][:5], "77.0", rows[8][6])
     path = deliver("a.csv", space_missions.written(COPIES[1], [*rows, conflict]))
     said = saved(tmp_path, "missions.odcs.yaml", contract(COPIES[1], key=("detail", "launched_at")))
+    told = orrery_run(["data", "validate", "meteor", str(path), "--contract", said, "--json"])
+    assert {each["rule"]: each["count"] for each in told.json["misfits"]} == {"key_conflict": 2, "duplicate_row": 1}
     summary = meteor("--data", f"launches={path}", "--contract", said)
     assert summary["refused_by_rule"] == {"key_conflict": 2, "duplicate_row": 1}
     refused = target.query("select line, rule, column_name from p01_meteor.missions_rejected order by line")
