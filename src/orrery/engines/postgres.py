@@ -38,6 +38,7 @@ _LIMITS = {
 
 RECOVERY = 20.0  # seconds that a server gets to come back from a crash
 _NOT_YET = "the database system is (starting up|in recovery mode|not yet accepting connections|shutting down)"
+_DROPPED = "server closed the connection unexpectedly"
 _CHECKED: set[Path] = set()  # extensions whose signature has been checked in this process
 
 
@@ -103,7 +104,9 @@ def connect(binding: Binding, application: str) -> psycopg.Connection[tuple[Any,
         try:
             return psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
-            if not re.search(_NOT_YET, str(error)) or time.monotonic() >= deadline:
+            # an embedded server that has just crashed drops who comes, and is on its way back
+            is_back_soon = re.search(_NOT_YET, str(error)) or (binding.is_embedded and _DROPPED in str(error))
+            if not is_back_soon or time.monotonic() >= deadline:
                 raise told(error, binding) from None
         time.sleep(0.1)
 
