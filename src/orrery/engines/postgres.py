@@ -38,7 +38,7 @@ _LIMITS = {
 
 RECOVERY = 20.0  # seconds that a server gets to come back from a crash
 _NOT_YET = "the database system is (starting up|in recovery mode|not yet accepting connections|shutting down)"
-_DROPPED = "server closed the connection unexpectedly"
+_DROPPED = "server closed the connection unexpectedly|Is the server running on that host"
 _CHECKED: set[Path] = set()  # extensions whose signature has been checked in this process
 
 
@@ -96,16 +96,16 @@ def connect(binding: Binding, application: str) -> psycopg.Connection[tuple[Any,
     _need("psycopg")
     import psycopg
 
-    target = keywords(binding)
-    password = _password(binding, target)
-    given = {**_LIMITS, **target, "application_name": application} | ({"password": password} if password else {})
     deadline = time.monotonic() + RECOVERY
     while True:
+        target = keywords(binding)  # of an embedded server: started again, should it have died a moment ago
+        password = _password(binding, target)
+        given = {**_LIMITS, **target, "application_name": application} | ({"password": password} if password else {})
         try:
             return psycopg.connect(**given, autocommit=True)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             # an embedded server that has just crashed drops who comes, and is on its way back
-            is_back_soon = re.search(_NOT_YET, str(error)) or (binding.is_embedded and _DROPPED in str(error))
+            is_back_soon = re.search(_NOT_YET, str(error)) or (binding.is_embedded and re.search(_DROPPED, str(error)))
             if not is_back_soon or time.monotonic() >= deadline:
                 raise told(error, binding) from None
         time.sleep(0.1)
