@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orrery import catalogue, files
+from orrery.engines import postgres
 from orrery.judging import Judge
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def dlt(dsn: str, path: Path) -> None:
     from psycopg.conninfo import conninfo_to_dict
 
     at = conninfo_to_dict(dsn)
-    password = Path(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
+    password = postgres.password_in(Path(os.environ["PGPASSFILE"]))
     url = f"postgresql://{at['user']}:{password}@{at['host']}:{at['port']}/{at['dbname']}"
     pipeline = library.pipeline(
         "peer",
@@ -60,7 +61,7 @@ def to_sql(dsn: str, path: Path, driver: str = "psycopg2") -> None:
     from psycopg.conninfo import conninfo_to_dict
 
     at = conninfo_to_dict(dsn)
-    password = Path(os.environ["PGPASSFILE"]).read_text().strip().rsplit(":", 1)[1]
+    password = postgres.password_in(Path(os.environ["PGPASSFILE"]))
     url = sqlalchemy.URL.create(f"postgresql+{driver}", at["user"], password, at["host"], int(at["port"]), at["dbname"])
     frame = pd.concat([each.to_pandas(types_mapper=pd.ArrowDtype) for each in cleaned("duckdb", path)])
     frame.to_sql("launches", sqlalchemy.create_engine(url), schema="bench", if_exists="append", index=False)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import readme_tables as tables
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = {
@@ -30,16 +29,6 @@ VERBS = {
     "env",
     "clean",
 }
-
-
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "tools" / "readme_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +71,11 @@ def test_output_blocks_are_what_the_commands_print() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_tables_agree_with_the_catalogue(tables: ModuleType) -> None:
+def test_tables_agree_with_the_catalogue() -> None:
     assert tables.check() == ""
 
 
-def test_a_table_that_lies_is_found(tables: ModuleType, copy: Path) -> None:
+def test_a_table_that_lies_is_found(copy: Path) -> None:
     readme = copy / "README.md"
     there = readme.read_text(encoding="utf-8")
     lies = re.sub(r"(\| 02_Comet \|.*\| )planned", r"\1runs", there)
@@ -95,7 +84,7 @@ def test_a_table_that_lies_is_found(tables: ModuleType, copy: Path) -> None:
     assert "02_Comet" in tables.check(copy)
 
 
-def test_runs_is_not_believed_of_a_claim_without_its_test(tables: ModuleType, copy: Path) -> None:
+def test_runs_is_not_believed_of_a_claim_without_its_test(copy: Path) -> None:
     readme = copy / "README.md"
     there = readme.read_text(encoding="utf-8")
     readme.write_text(re.sub(r"(\[01_Meteor\].*\| )\w+ \|", r"\1runs |", there), encoding="utf-8")
@@ -104,7 +93,7 @@ def test_runs_is_not_believed_of_a_claim_without_its_test(tables: ModuleType, co
     assert "01_Meteor" in tables.check(copy)
 
 
-def test_the_roadmap_is_whole(tables: ModuleType) -> None:
+def test_the_roadmap_is_whole() -> None:
     rows = tables.roadmap(ROOT)
     assert [row["id"] for row in rows["patterns"]] == [f"p{n:02}" for n in range(1, 21)]
     assert [row["id"] for row in rows["domains"]] == [f"d{n:02}" for n in range(20)]

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import readme_bench as figures
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def figures() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("readme_bench", ROOT / "tools" / "readme_bench.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def differing(figures: ModuleType, tmp_path: Path) -> Callable[[str, str, str], set[str]]:
+def differing(tmp_path: Path) -> Callable[[str, str, str], set[str]]:
     """Change a text in a copy of what shows figures; gives the files that are then not as they must be."""
     [(system, readme)] = figures.READMES.items()
     shutil.copytree(ROOT / "bench" / "results", tmp_path / "bench" / "results")

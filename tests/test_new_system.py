@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import new_system
 import pytest
+import readme_tables
+import test_house_rules
 
 from orrery import manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"copy_of_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NEW = loaded(ROOT / "tools" / "new_system.py")
-HOUSE = loaded(ROOT / "tests" / "test_house_rules.py")
-TABLES = loaded(ROOT / "tools" / "readme_tables.py")
-
-
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the tree, with Comet's folder in it, made by the copy's own tool."""
     copy = tmp_path / "tree"
-    for path in HOUSE.files(ROOT):
+    for path in test_house_rules.files(ROOT):
         to = copy / path.relative_to(ROOT)
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
@@ -59,14 +46,14 @@ def status(tree: Path) -> dict[str, str]:
 
 def test_a_new_folder_keeps_the_house_rules_and_the_style(tree: Path) -> None:
     folder = tree / "systems" / "patterns" / "p02_comet_star_schema"
-    assert {rule.__name__: rule(tree) for rule in HOUSE.RULES if rule(tree)} == {}
+    assert {rule.__name__: rule(tree) for rule in test_house_rules.RULES if rule(tree)} == {}
     for words in (["check"], ["format", "--check"]):
         ran = python(tree, "-m", "ruff", *words, str(folder))
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_a_new_folder_is_planned_for_the_tables_the_list_and_the_verbs(tree: Path) -> None:
-    assert TABLES.check(tree) == ""
+    assert readme_tables.check(tree) == ""
     assert status(tree)["p01"] != "planned"
     assert status(tree)["p02"] == "planned"
     for verb in ("info", "run", "plan"):
@@ -87,17 +74,17 @@ def test_its_first_claim_brings_it_into_the_catalogue(tree: Path) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write('"Its contract can be read" = "test_every_contract_can_be_read"\n')
     assert status(tree)["p02"] != "planned"
-    assert "p02_comet_star_schema" in TABLES.check(tree)  # README has to be written again
+    assert "p02_comet_star_schema" in readme_tables.check(tree)  # README has to be written again
 
 
 def test_every_row_of_the_roadmap_gives_a_manifest_that_can_be_read(tmp_path: Path) -> None:
     source = ROOT / "src" / "orrery" / "data" / "roadmap.toml"
     (tmp_path / "src/orrery/data").mkdir(parents=True)
     shutil.copy(source, tmp_path / "src/orrery/data/roadmap.toml")
-    rows = [(track, row) for track, rows in TABLES.roadmap(ROOT).items() for row in rows]
+    rows = [(track, row) for track, rows in readme_tables.roadmap(ROOT).items() for row in rows]
     assert len(rows) == 40
     for track, row in rows:
-        read = manifest.read(NEW.make(tmp_path, row["id"]))
+        read = manifest.read(new_system.make(tmp_path, row["id"]))
         assert read.folder.parent.name == track
         assert read.is_planned
         assert (read.id, read.name, read.title, read.domain, read.level) == (

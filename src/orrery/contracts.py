@@ -21,9 +21,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from orrery.errors import ContractBroken
+from orrery import documents
+from orrery.documents import unusable
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
@@ -148,7 +147,7 @@ def _load(path: Path, _age: int) -> Contract:
     from open_data_contract_standard.model import OpenDataContractStandard
     from pydantic import ValidationError
 
-    raw = read_yaml(path)
+    raw = documents.read(path)
     try:
         parsed = OpenDataContractStandard.model_validate(raw)
     except ValidationError as error:
@@ -178,18 +177,6 @@ def _load(path: Path, _age: int) -> Contract:
     )
 
 
-def read_yaml(path: Path) -> Any:
-    """YAML without its traps. Raises ContractBroken where it cannot be read."""
-    try:
-        return _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise unusable(path, "cannot be read", found, "name a file that is there and that you may read") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        found = " ".join(str(error).split())
-        raise unusable(path, "cannot be read", found, "mend that place; texts with colons or % want quotes") from error
-
-
 def _custom(path: Path, of: SchemaObject | SchemaProperty, known: set[str]) -> dict[str, Any]:
     """The custom properties of a table or column, by their names."""
     own = {str(each.property): each.value for each in of.customProperties or []}
@@ -209,25 +196,6 @@ def _unread(given: Any, understood: Any, where: str = "") -> Iterator[str]:
     elif isinstance(given, list) and isinstance(understood, list):
         for number, (one, other) in enumerate(zip(given, understood, strict=False)):
             yield from _unread(one, other, f"{where}{number}.")
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without its traps: a key written twice is an error, and aliases (bombs) are not taken."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(None, None, "an alias (*name) is not taken here", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[object] = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"'{name}' is written twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
 
 
 def _column(path: Path, given: SchemaProperty) -> Column:
@@ -356,13 +324,6 @@ def _minimum_rows(path: Path, table: SchemaObject) -> int:
 
 def _literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
-
-
-def unusable(path: Path, what: str, found: str, fix: str = "") -> ContractBroken:
-    """The error for a contract or a mapping that cannot be used."""
-    standard = "mend it; the standard is ODCS 3.2 (bitol-io.github.io/open-data-contract-standard)"
-    kind = "mapping" if path.name.endswith(".map.yaml") else "contract"
-    return ContractBroken(f"The {kind} {path.name} {what}.", looked=str(path), found=found, fix=fix or standard)
 
 
 def gate(contract: Contract, *, read: int, refused: int) -> str | None:

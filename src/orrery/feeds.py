@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orrery import catalogue, contracts, forms
+from orrery import catalogue, contracts, documents, forms
 from orrery.contracts import Column, Contract
 from orrery.errors import BadInput, GateClosed
 from orrery.manifest import Manifest
@@ -78,11 +78,11 @@ def of_request(request: Request, name: str) -> Feed:
     if request.contract is not None:
         return of_contract(request.contract, system)
     given = system.inputs[name]
-    if given.feed is None or (request.mapping is not None and given.table is None):
+    if given.feed is None:
         raise BadInput(
             f"{system.slug} takes no file of your own for '{name}'.",
             looked=str(system.folder / "system.toml"),
-            found=f"no feed or no table in [inputs.{name}]",
+            found=f"no feed in [inputs.{name}]",
             fix=f"deliver it as {given.contract.name} says",
         )
     own: Feed = catalogue.function(system, given.feed)(system, request.chosen())
@@ -100,7 +100,7 @@ def of_contract(path: Path, system: Manifest) -> Feed:
     """
     contract = contracts.load(path)
     if not contract.is_file or contract.dialect is None:
-        raise contracts.unusable(
+        raise documents.unusable(
             path, "is not one of a file", "physicalType: file and the custom property csvDialect are wanted"
         )
     table = f"{system.slug}.{contract.name}"
@@ -110,7 +110,7 @@ def of_contract(path: Path, system: Manifest) -> Feed:
         or contract.name in taken
         or contract.name.endswith(("_rejected", "_files"))
     ):
-        raise contracts.unusable(
+        raise documents.unusable(
             path,
             f"names its table '{contract.name}'",
             f"wanted: up to 40 small letters, digits and _, and none of {', '.join(sorted(taken))}",
@@ -146,7 +146,7 @@ def of_map(path: Path, system: Manifest, target: Contract, table: str, *, confir
     by_name = {each.name: each for each in target.columns if each.name != "file_id"}
     columns = given["columns"]
     if unknown := [name for name in columns if name not in by_name]:
-        raise contracts.unusable(
+        raise documents.unusable(
             path,
             f"fills a column '{unknown[0]}' that {table} does not have",
             f"its columns: {', '.join(by_name)}",
@@ -154,7 +154,7 @@ def of_map(path: Path, system: Manifest, target: Contract, table: str, *, confir
         )
     if lacking := [each.name for each in by_name.values() if each.required and each.name not in columns]:
         fix = "say for each where from ({from: Header}), or the same for every row ({constant: text})"
-        raise contracts.unusable(path, "leaves out what every row must have", ", ".join(lacking), fix)
+        raise documents.unusable(path, "leaves out what every row must have", ", ".join(lacking), fix)
     own: dict[str, tuple[Form, str]] = {}
     filled = []
     for name, column in by_name.items():
@@ -179,29 +179,29 @@ def of_map(path: Path, system: Manifest, target: Contract, table: str, *, confir
 
 def _mapping(path: Path, system: Manifest) -> dict[str, Any]:
     """A mapping as data, with its keys checked."""
-    given = contracts.read_yaml(path)
+    given = documents.read(path)
     shape = {"columns": dict, "csvDialect": dict, "confirmed": bool, "system": str}
     if (
         not isinstance(given, dict)
         or set(given) - MAP_KEYS
         or not all(isinstance(given.get(key), kind) for key, kind in shape.items())
     ):
-        raise contracts.unusable(path, "is not a mapping", f"its keys are {', '.join(sorted(MAP_KEYS))}", FORMS)
+        raise documents.unusable(path, "is not a mapping", f"its keys are {', '.join(sorted(MAP_KEYS))}", FORMS)
     for name, said in given["columns"].items():
         sources = said.get("from", []) if isinstance(said, dict) else None
         if not (isinstance(sources, str) or (isinstance(sources, list) and all(isinstance(e, str) for e in sources))):
-            raise contracts.unusable(
+            raise documents.unusable(
                 path, f"wants for '{name}' something like {{from: Header}}", repr(said)[:120], FORMS
             )
     if given["system"] != system.slug:
-        raise contracts.unusable(path, f"is for {given['system']}", f"asked to run is {system.slug}", FORMS)
+        raise documents.unusable(path, f"is for {given['system']}", f"asked to run is {system.slug}", FORMS)
     return given
 
 
 def _form(path: Path, name: str, said: Mapping[str, Any], sources: tuple[str, ...], kind: str) -> Form:
     made = forms.parse(said, sources, kind)
     if isinstance(made, str):
-        raise contracts.unusable(path, f"cannot make the column '{name}'", made, FORMS)
+        raise documents.unusable(path, f"cannot make the column '{name}'", made, FORMS)
     return made
 
 
@@ -210,7 +210,7 @@ def _feed(path: Path, incoming: Contract, typed: Contract, table: str, own: Mapp
     names = [each.name for each in typed.columns][:-1]  # the last is the loader's file_id
     for name in names:
         if not forms.NAME.fullmatch(name) or name in RESERVED or names.count(name) > 1:
-            raise contracts.unusable(
+            raise documents.unusable(
                 path,
                 f"has a column '{name}'",
                 f"wanted: up to 40 small letters, digits and _, each once, and none of {', '.join(RESERVED)}",

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orrery.errors import BadInput
 from orrery.ledger import OPEN, Ledger, Owner, event_hash
 from orrery.manifest import Manifest
-from orrery.profiles import Profile
+from orrery.profiles import Binding, Profile
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,18 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
     from orrery.engines import postgres
 
     binding = profile.binding(next(iter(system.needs)), system.slug)
-    runs = [run for run in ledger.runs(system.slug) if run["profile"] == profile.name]
     with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
-        loads: list[tuple[str, str]] = []
-        if connection.execute("select to_regclass(%s)", (f"{system.slug}.loads",)).fetchone() != (None,):
-            sql = f"select token, run_id from {system.slug}.loads order by load_id"
-            loads = [(row[0], row[1]) for row in connection.execute(sql).fetchall()]
+        return _against(ledger, system, binding, connection)
+
+
+def _against(
+    ledger: Ledger, system: Manifest, binding: Binding, connection: psycopg.Connection[tuple[Any, ...]]
+) -> list[Finding]:
+    runs = [run for run in ledger.runs(system.slug) if run["profile"] == binding.profile]
+    loads: list[tuple[str, str]] = []
+    if connection.execute("select to_regclass(%s)", (f"{system.slug}.loads",)).fetchone() != (None,):
+        sql = f"select token, run_id from {system.slug}.loads order by load_id"
+        loads = [(row[0], row[1]) for row in connection.execute(sql).fetchall()]
     there = {token for token, _ in loads}
     identity = next((token for token, run_id in loads if run_id == "target"), None)
     if identity is not None:  # runs that wrote elsewhere are not this target's to judge
@@ -124,17 +133,9 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
     differing, later = [], ""
     if wrote and wrote[0]["token"] != next((token for token, run_id in reversed(loads) if run_id != "target"), None):
         later = "not looked at: a later load came from another state folder"
-    for mark in wrote[0]["result"].get("written", []) if wrote and not later else []:
-        place = (mark["table"], mark["column"], mark["value"])
-        if mark.get("by") == "server":
-            with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
-                now = postgres.counted_by_server(connection, *place)
-        else:
-            now = postgres.checksum_of(binding, *place)
-        if (now["rows"], now["checksum"]) != (mark["rows"], mark["checksum"]):
-            differing.append(
-                f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now"
-            )
+    elif wrote:
+        marks = wrote[0]["result"].get("written", [])
+        differing = [told for mark in marks if (told := _changed(mark, binding, connection))]
     name = system.slug
     return [
         Finding(f"L3 {name}: a run succeeded if, and only if, its token is in the target", not untrue, _told(untrue)),
@@ -142,6 +143,18 @@ def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Findin
             f"L5 {name}: the last load is in the target as it was written", not differing, later or _told(differing)
         ),
     ]
+
+
+def _changed(mark: dict[str, Any], binding: Binding, connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
+    """How the rows that a mark speaks of are not as they were written, or None."""
+    from orrery.engines import postgres
+
+    place = (mark["table"], mark["column"], mark["value"])
+    by_server = mark.get("by") == "server"
+    now = postgres.counted_by_server(connection, *place) if by_server else postgres.checksum_of(binding, *place)
+    if (now["rows"], now["checksum"]) == (mark["rows"], mark["checksum"]):
+        return None
+    return f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now"
 
 
 def _gaps(runs: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> list[str]:

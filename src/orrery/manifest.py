@@ -26,7 +26,6 @@ class Input:
 
     Attributes:
         feed: `module:function` that gives the system's own feed for it, where it has one (feeds.py).
-        table: the output that it fills, which a user's mapping fills too.
         daily: `module:function` that makes a day's delivery out of the sample, for `orrery simulate`.
         scaled: `module:function` that makes a file of so many rows out of the sample, for `orrery bench`.
     """
@@ -35,7 +34,6 @@ class Input:
     contract: Path
     sample: Path
     feed: str | None = None
-    table: str | None = None
     daily: str | None = None
     scaled: str | None = None
 
@@ -126,7 +124,7 @@ def read(folder: Path) -> Manifest:
 def _input(path: Path, text: str, name: str, table: Any) -> Input:
     if not isinstance(table, dict) or not {"contract", "sample"} <= set(table):
         raise _broken(path, f"[inputs.{name}] wants a contract and a sample", repr(table)[:80], 'contract = "…"')
-    more = ("feed", "table", "daily", "scaled")
+    more = ("feed", "daily", "scaled")
     _known_keys(path, text, table, {"contract", "sample", *more}, ("inputs", name))
     own = {key: table[key] for key in more if key in table}
     return Input(name, path.parent / table["contract"], path.parent / table["sample"], **own)

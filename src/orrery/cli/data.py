@@ -89,25 +89,26 @@ def map_columns(
 
     Says what speaks for each column, what is missing, and what of the file stays unused. Nothing is loaded.
     """
-    from orrery import contracts, files
+    from orrery import feeds, files
     from orrery.errors import BadInput
     from orrery.inference import columns, dialects, drafts, maps
 
     found = catalogue.find(system)
-    name = input_name or next(iter(found.inputs))
-    table, known = found.inputs[name].table, found.folder / "own_data.toml"
-    if table is None or not known.is_file():
+    name, known = input_name or next(iter(found.inputs)), found.folder / "own_data.toml"
+    request = requests_of(found, [f"{name}={file}"], None, None, "embedded", 0)[0]
+    own = feeds.of_request(request, name)
+    if not known.is_file():
         raise BadInput(
             f"{found.slug} takes no mapping for '{name}'.",
             looked=str(known),
-            found="no such file, or no table in system.toml",
-            fix=f"deliver it as {found.inputs[name].contract.name} says",
+            found="no such file",
+            fix=f"deliver it as {own.incoming.path.name} says",
         )
     delivered = files.fingerprint(file)
     path = out or Path(f"{_stem(delivered)}.map.yaml")
     with columns.opened(delivered, dialects.look(delivered), render.NowAndThen()) as texts:
         described = columns.describe(texts)
-        proposal = maps.propose(texts, described, contracts.load(found.outputs[table]), known)
+        proposal = maps.propose(texts, described, own.contract, known)
         head = {
             "system": found.slug,
             "input": name,
@@ -116,14 +117,14 @@ def map_columns(
             "refusedRowsLimit": 0.1,
             "ignoredColumns": proposal.unused,
         }
-        said = {**proposal.said, "": _about(texts, proposal, table)}
+        said = {**proposal.said, "": _about(texts, proposal, own.table)}
         command = f"orrery data map {found.name.lower()} {delivered.name}"
         drafts.save(drafts.mapping(head, proposal.filled, said, command), path, force=force)
         if as_json:
             render.document({**_written(texts), **proposal.__dict__, "draft": str(path)})
             return
         render.table(
-            [table, "from", "how"],
+            [own.table, "from", "how"],
             [[to, _from(form), _how(form)] for to, form in proposal.filled.items()],
         )
         for each in said[""]:

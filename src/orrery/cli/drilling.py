@@ -40,7 +40,7 @@ def drill(
     It works in a state folder of its own; your data is not touched.
     """
     from orrery.drills import campaign
-    from orrery.drills.trials import CODES
+    from orrery.drills.verdicts import CODES
 
     found = catalogue.find(system)
     home = profiles.home() / "drills" / found.slug
@@ -57,7 +57,7 @@ def drill(
             render.out(f"{case}: {' · '.join(names)}")
         return
     plan = campaign.Plan(seed, times, moments, pairs, _seconds(duration), tuple(fault or ()))
-    result = campaign.run(found, home, plan, render.note)
+    result = campaign.run(found, home, plan, render.note, render.NowAndThen())
     data = result.as_data()
     (home / "drill.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     if as_json:

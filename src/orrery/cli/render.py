@@ -140,12 +140,16 @@ class NowAndThen:
     """Says where long work is, at most every five seconds; nothing of work that is short."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Work begins: nothing is said in the next five seconds."""
         self._last = time.monotonic()
 
     def __call__(self, text: str) -> None:
         """Say it, if it is time."""
         if time.monotonic() - self._last >= 5:
-            self._last = time.monotonic()
+            self.begin()
             note(f"  {in_a_line(text)}")
 
 
@@ -153,21 +157,20 @@ class Lines(Quiet):
     """A reporter for people: a line a step; on a terminal a progress bar, else a timed line every few seconds."""
 
     def __init__(self) -> None:
-        self._last = time.monotonic()
+        self._timed = NowAndThen()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def step_started(self, name: str) -> None:  # noqa: ARG002 (the protocol's)
         """The clock for timed lines starts."""
-        self._last = time.monotonic()
+        self._timed.begin()
 
     def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
         """A progress bar on a terminal; elsewhere a line every five seconds."""
         if sys.stderr.isatty():
             self._show_bar(name, done, total)
-        elif time.monotonic() - self._last >= 5:
-            self._last = time.monotonic()
-            note(f"  {in_a_line(name):28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
+        else:
+            self._timed(f"{in_a_line(name):28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
 
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """The step's line."""

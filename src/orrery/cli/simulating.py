@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from typing import Annotated
 
 import typer
@@ -46,5 +47,6 @@ def simulate(
         render.out(f"{often:7,}  {what}")
     last = day_of(first, "--from") + dt.timedelta(days=days - 1)
     render.out(f"{first} to {last}: {len(result['runs']):,} runs in {result['seconds']:.1f} s (seed {seed})")
-    command = f"ORRERY_HOME='{result['home']}' {render.command()}"
-    render.out(f"look at it:  {command} runs {found.name.lower()}  ·  … show {found.name.lower()}  ·  … down")
+    render.out(f"look at it:  export ORRERY_HOME={shlex.quote(result['home'])}")
+    for verb in (f"runs {found.name.lower()}", f"show {found.name.lower()}", "down"):
+        render.out(f"             {render.command()} {verb}")

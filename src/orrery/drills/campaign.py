@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 
 from orrery import profiles
 from orrery.claims import Scenario
-from orrery.drills.trials import CODES, Case, Ground, Verdict, attempt, together
+from orrery.drills.trials import Case, Ground, attempt, together
+from orrery.drills.verdicts import CODES, Verdict
 from orrery.engines import postgres_server
 from orrery.errors import BadInput
 from orrery.manifest import Manifest
@@ -138,27 +139,27 @@ def trace(ground: Ground, case: Case) -> list[str]:
     return list(dict.fromkeys(path.read_text(encoding="utf-8").splitlines()))
 
 
-def run(system: Manifest, home: Path, plan: Plan, told: Callable[[str], None]) -> Campaign:
+def run(
+    system: Manifest, home: Path, plan: Plan, told: Callable[[str], None], progress: Callable[[str], None]
+) -> Campaign:
     """Run a campaign.
 
     Args:
         home: a state folder for it alone; what an earlier one left there is removed.
-        told: gets a line now and then.
+        told: is told what is red, at once.
+        progress: is told after each trial how far the campaign is.
     """
     begun = time.monotonic()
     found = Campaign(system.slug, plan)
     with prepared(system, home, plan.seed) as (ground, cases):
         for case in cases:
             found.points[case.name] = trace(ground, case)
-        last = begun
         for trial in _trials(ground, cases, found.points, plan):
             found.verdicts.append(trial())
             verdict = found.verdicts[-1]
             if verdict.wrong:
                 told(f"RED {verdict.case}, {verdict.fault} at {verdict.point}: {verdict.wrong[0]}")
-            elif time.monotonic() - last > 5:
-                last = time.monotonic()
-                told(f"{len(found.verdicts):,} trials, {len(found.red()):,} red; now {verdict.case}, {verdict.fault}")
+            progress(f"{len(found.verdicts):,} trials, {len(found.red()):,} red; now {verdict.case}, {verdict.fault}")
             if plan.seconds is not None and time.monotonic() - begun > plan.seconds:
                 told(f"the time is over: {plan.seconds:.0f} s")
                 break
@@ -215,8 +216,6 @@ def prepared(system: Manifest, home: Path, seed: int) -> Iterator[tuple[Ground, 
         shutil.rmtree(home)
     folder = home / "drill"
     folder.mkdir(parents=True)
-    postgres_server.start(home)
-    ground = Ground(scenario, Target(home, system), folder, profiles.tool_environment())
     one, two = (scenario.delivery(seed * 1000 + number) for number in (1, 2))
     large = scenario.huge or scenario.large
     a, b = large("a"), large("b")
@@ -226,10 +225,10 @@ def prepared(system: Manifest, home: Path, seed: int) -> Iterator[tuple[Ground, 
         Case("first, large", (a,)),
         Case("restated, large", (a, b)),
     ]
-    try:
-        with ground.proxy:
-            yield ground, cases
-    finally:
-        ground.close()
-        ground.target.connection.close()
-        postgres_server.stop(home)
+    with ExitStack() as started:
+        started.callback(postgres_server.stop, home)
+        postgres_server.start(home)
+        ground = Ground(scenario, Target(home, system), folder, profiles.tool_environment())
+        started.callback(ground.close)
+        started.enter_context(ground.proxy)
+        yield ground, cases

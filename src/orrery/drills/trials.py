@@ -7,35 +7,21 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orrery.claims import differences, mixed
 from orrery.drills.forks import Fork
 from orrery.drills.proxy import Proxy
-from orrery.engines import postgres_server
+from orrery.drills.verdicts import Seen, Verdict, wrong_after, wrong_at_last
+from orrery.engines import postgres, postgres_server
 from orrery.errors import OrreryError
-from orrery.ledger import Ledger
 from orrery.testing import Target, broken_invariants
 
 if TYPE_CHECKING:
     from orrery.claims import Scenario, Told
 
-# fault → the exit codes that it may end with, where it struck before the commit
-CODES = {
-    "kill": {-signal.SIGKILL},
-    "term": {130},
-    "raise": {1},
-    "enospc": {8},
-    "slow": {0},
-    "stop": {0},
-    "backend": {4},
-    "postmaster": {4},
-    "cut": {4},
-    "zombie": {5},
-}
 STRUCK_OUTSIDE = {"backend", "postmaster", "cut", "zombie", "stop"}  # the run is stopped, and something done to it
 
 
@@ -51,21 +37,8 @@ class Case:
     contents: tuple[bytes, ...]
 
 
-@dataclass
-class Verdict:
-    """What became of a trial."""
-
-    case: str
-    fault: str
-    point: str
-    exit_code: int | None = None
-    has_fired: bool = False
-    seconds_to_recover: float = 0.0
-    wrong: list[str] = field(default_factory=list)
-
-
 class Ground:
-    """Where trials take place: a state folder with a server, two servers of forks, a proxy, a reader that looks on."""
+    """Where trials take place: a state folder with a server, servers of forks, a proxy, a reader that looks on."""
 
     def __init__(self, scenario: Scenario, target: Target, folder: Path, environment: dict[str, str]) -> None:
         self.scenario, self.target, self.folder = scenario, target, folder
@@ -74,7 +47,7 @@ class Ground:
         server = postgres_server.start(target.home)
         self.proxy = Proxy(server.port)
         named = {"PGHOST": "127.0.0.1", "PGPORT": str(self.proxy.port), "PGUSER": server.user}
-        password = server.passfile.read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
+        password = postgres.password_in(server.passfile)
         own = {**environment, **named, "PGDATABASE": server.dbname, "PGPASSWORD": password}
         self.fork = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.beside = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
@@ -141,23 +114,7 @@ class Ground:
         """End what was started."""
         for fork in (self.fork, self.beside, self.elsewhere):
             fork.close()
-
-
-def differences(told: Told, rows: Sequence[dict[str, Any]], rejects: Sequence[dict[str, Any]]) -> list[str]:
-    """How rows and refusals differ from the oracle's, both as multisets; empty where they do not."""
-    names = [name for name in told.rows[0] if not name.startswith("_")] if told.rows else []
-    wanted = Counter(tuple(row[name] for name in names) for row in told.rows)
-    found = Counter(tuple(row[name] for name in names) for row in rows)
-    refused = Counter(
-        (row["file_name"], row["line"], row["byte_offset"], row["rule"], row["record_text"]) for row in rejects
-    )
-    pairs = (
-        ("rows lost", wanted - found),
-        ("rows doubled or made up", found - wanted),
-        ("refusals lost", Counter(told.refused) - refused),
-        ("refusals doubled or made up", refused - Counter(told.refused)),
-    )
-    return [f"{what}: {each.total():,}, like {next(iter(each))!r:.120}" for what, each in pairs if each]
+        self.target.connection.close()
 
 
 def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float | None = None) -> Verdict:
@@ -176,12 +133,12 @@ def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float 
     arguments = ground.arguments("a.csv", "--profile", profile)
     reader = ground.look_on()
     try:
-        verdict.exit_code = _strike(ground, arguments, fault, point, after, verdict)
+        passed = _strike(ground, arguments, fault, point, after, verdict)
     finally:
         ground.is_reading = False
         reader.join()
         ground.proxy.mend()
-    _look(ground, verdict, told, before)
+    verdict.wrong += wrong_after(_look(ground, verdict, passed, told, before))
     begun = time.monotonic()
     code = ground.fork.run(arguments)
     verdict.seconds_to_recover = round(time.monotonic() - begun, 2)
@@ -193,8 +150,7 @@ def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float 
     verdict.wrong += broken_invariants(ground.target.home, [ground.target.system], _profile(ground, profile))
     state = ground.target.state()
     code = ground.fork.run(arguments)
-    if code != 0 or not ground.fork.printed().get("nothing_new") or ground.target.state() != state:
-        verdict.wrong.append(f"the third run was not 'nothing new' (exit {code})")
+    verdict.wrong += wrong_at_last(code, ground.fork.printed(), state, ground.target.state())
     ground.there = coming if not verdict.wrong else None
     return verdict
 
@@ -208,27 +164,28 @@ def _profile(ground: Ground, name: str) -> Any:
 
 def _strike(
     ground: Ground, arguments: list[str], fault: str, point: str, after: float | None, verdict: Verdict
-) -> int | None:
-    """Run into the fault; gives the exit code."""
+) -> list[str]:
+    """Run into the fault; gives the points that were passed when it came (none are known of a random moment)."""
     fork = ground.fork
     if after is not None:
         pid = fork.start(arguments)
         time.sleep(after)
-        _signal(pid, signal.SIGKILL if fault == "kill" else signal.SIGTERM)
-        code = fork.wait()
-        verdict.has_fired = code != 0
-        return code
+        _signal(pid, signal.SIGKILL)
+        verdict.exit_code = fork.wait()
+        verdict.has_fired = verdict.exit_code != 0
+        return []
     action = "stop" if fault in STRUCK_OUTSIDE else fault
-    passed = ground.folder / "passed.txt"
-    passed.unlink(missing_ok=True)
-    pid = fork.start(arguments, f"{point}:{action}", trace=passed)
-    code = fork.wait()
-    verdict.has_fired = passed.exists() and point in passed.read_text(encoding="utf-8").splitlines()
-    if code is not None:
-        return code
-    _outside(ground, fault, arguments, verdict)
-    _signal(pid, signal.SIGCONT)
-    return fork.wait()
+    trace = ground.folder / "passed.txt"
+    trace.unlink(missing_ok=True)
+    pid = fork.start(arguments, f"{point}:{action}", trace=trace)
+    verdict.exit_code = fork.wait()
+    if verdict.exit_code is None:  # stopped
+        _outside(ground, fault, arguments, verdict)
+        _signal(pid, signal.SIGCONT)
+        verdict.exit_code = fork.wait()
+    passed = trace.read_text(encoding="utf-8").splitlines() if trace.exists() else []
+    verdict.has_fired = point in passed
+    return passed[: passed.index(point) + 1] if point in passed else passed
 
 
 def _signal(pid: int, number: int) -> None:
@@ -260,29 +217,24 @@ def _outside(ground: Ground, fault: str, arguments: list[str], verdict: Verdict)
         time.sleep(0.5)
 
 
-def _look(ground: Ground, verdict: Verdict, told: Told, before: Told | None) -> None:
-    """After the fault: the target is as before or as after, never in part; the exit code says which."""
-    code = verdict.exit_code
+def _look(ground: Ground, verdict: Verdict, passed: list[str], told: Told, before: Told | None) -> Seen:
+    """What is there after the fault."""
     if verdict.fault == "postmaster":  # whoever asks first starts the server again
         ground.target.connection.close()
         ground.target = Target(ground.target.home, ground.target.system)
         server = postgres_server.status(ground.target.home)
         ground.proxy.to = server.port if server else ground.proxy.to
     rows, rejects = ground.target.rows(), ground.target.rejects()
-    as_before = not (differences(before, rows, rejects) if before else [*rows, *rejects])
-    as_after = not differences(told, rows, rejects)
-    if not as_before and not as_after:
-        verdict.wrong.append(f"the target is neither as before nor as after (exit {code})")
-    if code is not None and code >= 2 and code not in (130, 137, 143) and not as_before and verdict.fault != "zombie":
-        verdict.wrong.append(f"exit {code} says that the target is as before, and it is not")
-    if code == 0 and not as_after:
-        verdict.wrong.append("exit 0 says that the file is in, and it is not")
-    if verdict.has_fired and code not in {0, *CODES[verdict.fault]}:
-        verdict.wrong.append(f"exit {code}, not {sorted(CODES[verdict.fault])}: {ground.fork.told()[-200:]}")
-    if "Traceback" in ground.fork.told():
-        verdict.wrong.append(f"a traceback: {ground.fork.told()[-200:]}")
-    if len(ground.seen) > 2 + (verdict.fault == "zombie") or (before is None and len(ground.seen - {(0, "0")}) > 1):
-        verdict.wrong.append(f"a reader saw {len(ground.seen)} states: {sorted(ground.seen)[:4]}")
+    return Seen(
+        verdict.fault,
+        verdict.exit_code,
+        passed,
+        as_before=not (differences(before, rows, rejects) if before else [*rows, *rejects]),
+        as_after=not differences(told, rows, rejects),
+        states=len(ground.seen - ({(0, "0")} if before is None else set())),
+        was_empty=before is None,
+        told=ground.fork.told(),
+    )
 
 
 def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
@@ -306,19 +258,10 @@ def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
     codes = [fork.wait() for fork, _, _ in forks]
     if sorted(map(str, codes)) not in (["0", "0"], ["0", "5"]):
         verdict.wrong.append(f"exits {codes}: {[fork.told()[-200:] for fork, _, _ in forks]}")
-    verdict.wrong += _mixed(ground.target.home)
+    verdict.wrong += mixed(ground.target.home)
     ran = sorted(name for (_, name, _), code in zip(forks, codes, strict=True) if code == 0)
     orders = [[(name, contents[name]) for name in order] for order in (ran, ran[::-1])]
     wrong = [ground.differs(ground.scenario.oracle(order)) for order in orders]
     if all(wrong):
         verdict.wrong.append(f"the result is that of no order: {wrong[0][:2]}")
     return verdict
-
-
-def _mixed(home: Path) -> list[str]:
-    """Runs of a ledger whose events lie between those of another: they ran at the same time."""
-    ledger = Ledger(home / "ledger.sqlite")
-    order = [event["run_id"] for event in ledger.events()]
-    ledger.close()
-    turns = [run for run, before in zip(order, ["", *order], strict=False) if run != before]
-    return [f"run {run} and another ran at the same time" for run in set(turns) if turns.count(run) > 1]

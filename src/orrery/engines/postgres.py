@@ -111,10 +111,15 @@ def connect(binding: Binding, application: str) -> psycopg.Connection[tuple[Any,
         time.sleep(0.1)
 
 
+def password_in(passfile: Path) -> str:
+    """The password in a passfile of one line, as libpq reads it."""
+    return re.sub(r"\\(.)", r"\1", passfile.read_text(encoding="utf-8").strip().split(":", 4)[4])
+
+
 def _password(binding: Binding, target: Mapping[str, str]) -> str | None:
     """The password of a binding; the embedded server's own is said, because PGPASSWORD would go before its passfile."""
     if binding.is_embedded and "passfile" in target:
-        return Path(target["passfile"]).read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
+        return password_in(Path(target["passfile"]))
     return binding.password()
 
 

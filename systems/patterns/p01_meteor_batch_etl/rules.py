@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-# zero-width, direction and control characters: two keys that look the same would differ
-INVISIBLE = r"[\x00-\x1F\x7F-\x9F\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{FEFF}]"
+from orrery.forms import INVISIBLE
+
+__all__ = ["INVISIBLE", "MESSAGES"]
 
 MESSAGES = {
     "launch_id_missing": "no launch designator",

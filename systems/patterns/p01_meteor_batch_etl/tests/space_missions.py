@@ -6,7 +6,7 @@ import csv
 import io
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 COMPANIES = ["SpaceX", "CASC", "Roscosmos", "Arianespace", "ISRO", "Énergia"]
 PLACES = [
@@ -71,3 +71,8 @@ def written(copy: Copy, rows: list[tuple[str, ...]]) -> bytes:
     for number, row in enumerate(rows):
         out.writerow((str(number), *row, *extra))
     return text.getvalue().encode(copy.encoding)
+
+
+def moment(text: str) -> datetime:
+    """What a date of the table means, by the standard library."""
+    return datetime.strptime(text, DATED if text.endswith("UTC") else DAY).replace(tzinfo=UTC)

@@ -13,9 +13,10 @@ import pytest
 import scenario
 
 from orrery import catalogue, faults
-from orrery.claims import Told
+from orrery.claims import Told, differences
 from orrery.drills import campaign, trials
 from orrery.drills.trials import Case, Ground
+from orrery.drills.verdicts import CODES
 from orrery.testing import Target, orrery
 
 METEOR = catalogue.find("p01_meteor")
@@ -139,9 +140,9 @@ MUTANTS = {
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_comparison_sees_each_mutant(mutant: str) -> None:
-    assert trials.differences(TOLD, rows_of(TOLD), rejects_of(TOLD)) == []
+    assert differences(TOLD, rows_of(TOLD), rejects_of(TOLD)) == []
     of_rows, of_rejects = MUTANTS[mutant]
-    assert trials.differences(TOLD, of_rows(rows_of(TOLD)), of_rejects(rejects_of(TOLD))) != []
+    assert differences(TOLD, of_rows(rows_of(TOLD)), of_rejects(rejects_of(TOLD))) != []
 
 
 def test_a_trial_that_ends_otherwise_is_red(ground: tuple[Ground, list[Case]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,22 +161,6 @@ def test_a_trial_that_ends_otherwise_is_red(ground: tuple[Ground, list[Case]], m
     assert "run again: rows doubled or made up: 1" in wrong
     assert "L9: made up" in wrong
     drilled.there = None
-
-
-def test_runs_that_were_mixed_are_seen(tmp_path: Path) -> None:
-    from orrery.ledger import Ledger, Owner
-
-    for mixed in (False, True):
-        home = tmp_path / str(mixed)
-        ledger = Ledger(home / "ledger.sqlite")
-        for number in (1, 2):
-            run = {"run_id": f"r{number}", "system": "s", "scope": f"{number}", "profile": "p", "token": f"t{number}"}
-            ledger.open_run(run, Owner.this_process(), at="2026-01-01T00:00:00+00:00", monotonic=1.0)
-            ledger.move(f"r{number}", "RUNNING", at="2026-01-01T00:00:00+00:00", monotonic=1.0)
-        if mixed:
-            ledger.move("r1", "FAILED", at="2026-01-01T00:00:00+00:00", monotonic=2.0)
-        ledger.close()
-        assert bool(trials._mixed(home)) is mixed
 
 
 def test_a_product_that_doubles_a_row_is_red(ground: tuple[Ground, list[Case]]) -> None:
@@ -213,7 +198,7 @@ def test_every_cell_of_the_matrix_names_what_proves_it() -> None:
     for cell, named in CELLS.items():
         assert set(named) <= {"what", "drill", "tests", "not_here"}, cell
         assert named.get("drill") or named.get("tests") or named.get("not_here"), cell
-        assert set(named.get("drill", [])) <= {*trials.CODES, "concurrency"}, cell
+        assert set(named.get("drill", [])) <= {*CODES, "concurrency"}, cell
         for test in named.get("tests", []):
             assert f"def {test}(" in tests, f"{cell}: {test}"
 
@@ -252,6 +237,6 @@ def test_a_clock_that_is_set_back_in_the_middle_changes_nothing(target: Target, 
     )
     run.start(request, Quiet())
     assert len(asked) > 12, "the clock was set back at least twice"
-    assert trials.differences(TOLD, target.rows(), target.rejects()) == []
+    assert differences(TOLD, target.rows(), target.rejects()) == []
     assert target.broken_invariants() == []
     assert run.start(request, Quiet())["nothing_new"] is True

@@ -12,7 +12,7 @@ import pytest
 import scenario
 
 from orrery import catalogue, faults
-from orrery.drills.trials import differences
+from orrery.claims import differences
 from orrery.engines import postgres_server
 from orrery.testing import Target, orrery
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,11 @@ from typing import Any
 import pytest
 import space_missions
 from own_rules import changed, contract, mapping, saved
-from space_missions import COPIES, DATED, DAY, Copy
+from space_missions import COPIES, Copy, moment
 
 from orrery.testing import Target
 
 MISSIONS = "p01_meteor.missions"
-
-
-def moment(text: str) -> datetime:
-    return datetime.strptime(text, DATED if text.endswith("UTC") else DAY).replace(tzinfo=UTC)
 
 
 def expected(rows: list[tuple[str, ...]]) -> Counter[tuple[Any, ...]]:

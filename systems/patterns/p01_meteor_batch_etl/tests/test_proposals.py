@@ -12,7 +12,7 @@ import pytest
 import space_missions
 import yaml
 from own_rules import DATED, DAY
-from space_missions import COPIES, Copy
+from space_missions import COPIES, Copy, moment
 
 from orrery import contracts
 from orrery.testing import Target
@@ -53,12 +53,6 @@ def test_what_infer_proposes_for_a_copy_loads_every_row_once(
         for company, place, date, detail, _, cost, state in set(rows)
     )
     assert found == wanted
-
-
-def moment(text: str) -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.strptime(text, DATED if text.endswith("UTC") else DAY).replace(tzinfo=UTC)
 
 
 def price(text: str) -> str:

@@ -59,6 +59,11 @@ def test_the_ledger_tells_the_simulated_time(history: dict[str, Any]) -> None:
     assert [run["started_at"][:10] for run in runs] == [each["on"] for each in history["runs"]]
     assert [run["scope"] for run in runs] == [each["for"] for each in history["runs"]]
     assert all(run["started_at"][11:13] == "02" for run in runs)
+    target = Target(Path(history["home"]), METEOR)
+    sql = "select distinct loaded_at::date::text as day from p01_meteor.loads where run_id <> 'target' order by 1"
+    days = [row["day"] for row in target.query(sql)]
+    target.connection.close()
+    assert days == sorted({each["on"] for each in history["runs"] if each["outcome"] == "loaded"})
 
 
 def test_a_seed_makes_the_same_history_again() -> None:
@@ -71,6 +76,6 @@ def test_the_command_says_how_to_look_at_it(tmp_path: Path, monkeypatch: pytest.
     ended = testing.orrery("simulate", "meteor", "--from", "2024-03-01", "--days", "2")
     assert ended.exit_code == 0, ended.stderr
     home = tmp_path / "home" / "simulations" / "p01_meteor"
-    assert f"ORRERY_HOME='{home}'" in ended.stdout
+    assert f"export ORRERY_HOME={home}\n" in ended.stdout
     assert postgres_server.status(home) is None, "a simulation leaves no server behind"
     assert testing.orrery("simulate", "meteor", "--from", "2024-3-1").exit_code == 2

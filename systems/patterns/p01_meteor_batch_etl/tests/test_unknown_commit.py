@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from orrery import catalogue, effects, run
-from orrery.engines import postgres_server
+from orrery.engines import postgres, postgres_server
 from orrery.testing import Result, Target
 
 Orrery = Callable[[list[str]], Result]
@@ -97,7 +97,7 @@ def through(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         assert server is not None
         proxy = Proxy(server.port, cut, come_back=come_back)
         made.append(proxy)
-        password = server.passfile.read_text(encoding="utf-8").strip().rsplit(":", 1)[1]
+        password = postgres.password_in(server.passfile)
         named = {"PGHOST": "127.0.0.1", "PGPORT": str(proxy.port), "PGUSER": server.user, "PGDATABASE": server.dbname}
         for name, value in {**named, "PGPASSWORD": password, "PGSSLMODE": "disable"}.items():
             monkeypatch.setenv(name, value)
