@@ -65,7 +65,7 @@ readme: ## run the claims' tests and write the tables and outputs of the READMEs
 	@$(PY) tools/readme_bench.py
 	@$(PY) tools/readme_tables.py
 
-new-system: ## the folder of a planned system (ID=p02, DOES=star_schema: how its name ends)
+new-system: ## the folder of a planned system (ID=p18, DOES=multi_cloud: how its name ends)
 	@sh tools/bootstrap.sh test
 	@$(PY) tools/new_system.py $(ID) $(if $(DOES),--does $(DOES))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orrery import catalogue, leftovers, testing
-from orrery.engines import postgres_server
+from orrery.drills.commit_cut import CommitCut
+from orrery.engines import postgres, postgres_server
 from orrery.testing import Result, Target
 
 pytest.register_assert_rewrite("orrery.claims")  # a claim that does not hold shows its two sides
@@ -117,6 +118,27 @@ def orrery_run(warehouse_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         return testing.orrery(*arguments)
 
     return run
+
+
+@pytest.fixture
+def through(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., CommitCut]]:
+    """A proxy before the shared server, which the profile `services` then goes through."""
+    made: list[CommitCut] = []
+
+    def stand(cut: str, *, come_back: bool) -> CommitCut:
+        server = postgres_server.status(target.home)
+        assert server is not None
+        proxy = CommitCut(server.port, cut, come_back=come_back)
+        made.append(proxy)
+        password = postgres.password_in(server.passfile)
+        named = {"PGHOST": "127.0.0.1", "PGPORT": str(proxy.port), "PGUSER": server.user, "PGDATABASE": server.dbname}
+        for name, value in {**named, "PGPASSWORD": password, "PGSSLMODE": "disable"}.items():
+            monkeypatch.setenv(name, value)
+        return proxy
+
+    yield stand
+    for proxy in made:
+        proxy.listening.close()
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the tree, with Comet's folder in it, made by the copy's own tool."""
+    """A copy of the tree, with Andromeda's folder in it, made by the copy's own tool."""
     copy = tmp_path / "tree"
     for path in test_house_rules.files(ROOT):
         to = copy / path.relative_to(ROOT)
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
-    made = python(copy, "tools/new_system.py", "p02")
+    made = python(copy, "tools/new_system.py", "p18")
     assert made.returncode == 0, made.stderr
     return copy
 
@@ -45,7 +45,7 @@ def status(tree: Path) -> dict[str, str]:
 
 
 def test_a_new_folder_keeps_the_house_rules_and_the_style(tree: Path) -> None:
-    folder = tree / "systems" / "patterns" / "p02_comet_star_schema"
+    folder = tree / "systems" / "patterns" / "p18_andromeda_plan_moves"
     assert {rule.__name__: rule(tree) for rule in test_house_rules.RULES if rule(tree)} == {}
     for words in (["check"], ["format", "--check"]):
         ran = python(tree, "-m", "ruff", *words, str(folder))
@@ -55,26 +55,26 @@ def test_a_new_folder_keeps_the_house_rules_and_the_style(tree: Path) -> None:
 def test_a_new_folder_is_planned_for_the_tables_the_list_and_the_verbs(tree: Path) -> None:
     assert readme_tables.check(tree) == ""
     assert status(tree)["p01"] != "planned"
-    assert status(tree)["p02"] == "planned"
+    assert status(tree)["p18"] == "planned"
     for verb in ("info", "run", "plan"):
-        ran = python(tree, "-m", "orrery", verb, "comet")
+        ran = python(tree, "-m", "orrery", verb, "andromeda")
         assert ran.returncode == 2
         assert "planned and not built yet" in ran.stderr
-        assert "p02_comet_star_schema, with no [claims] yet" in ran.stderr
+        assert "p18_andromeda_plan_moves, with no [claims] yet" in ran.stderr
 
 
 def test_the_tests_that_come_with_it_pass(tree: Path) -> None:
-    ran = python(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "systems/patterns/p02_comet_star_schema")
+    ran = python(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "systems/patterns/p18_andromeda_plan_moves")
     assert ran.returncode == 0, ran.stdout
     assert "2 passed" in ran.stdout
 
 
 def test_its_first_claim_brings_it_into_the_catalogue(tree: Path) -> None:
-    path = tree / "systems" / "patterns" / "p02_comet_star_schema" / "system.toml"
+    path = tree / "systems" / "patterns" / "p18_andromeda_plan_moves" / "system.toml"
     with path.open("a", encoding="utf-8") as file:
         file.write('"Its contract can be read" = "test_every_contract_can_be_read"\n')
-    assert status(tree)["p02"] != "planned"
-    assert "p02_comet_star_schema" in readme_tables.check(tree)  # README has to be written again
+    assert status(tree)["p18"] != "planned"
+    assert "p18_andromeda_plan_moves" in readme_tables.check(tree)  # README has to be written again
 
 
 def test_every_row_of_the_roadmap_gives_a_manifest_that_can_be_read(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_every_row_of_the_roadmap_gives_a_manifest_that_can_be_read(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["p02"], "Comet has a folder: systems/patterns/p02_comet_star_schema"),
+        (["p18"], "Andromeda has a folder: systems/patterns/p18_andromeda_plan_moves"),
         (["p01"], "Meteor has a folder"),
         (["p99"], "There is no 'p99'"),
         (["p03", "--does", "Airflow DAG"], "cannot end a folder's name"),

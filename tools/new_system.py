@@ -1,4 +1,4 @@
-"""Makes the folder of a system that the roadmap plans: `make new-system ID=p02 DOES=star_schema`.
+"""Makes the folder of a system that the roadmap plans: `make new-system ID=p18 DOES=multi_cloud`.
 
 What it makes is true from the start: a manifest without claims, which the catalogue takes for planned; a pipeline that
 does nothing; a contract and tests that can be read and run. From its first claim on, a system is there to be run; that

@@ -39,6 +39,7 @@ class Dialect:
     missing: tuple[str, ...]  # values that stand for "not known", beside each other: '' and '-'
     blanks_are_layout: bool  # blanks and tabs at the ends are taken off, runs inside become one blank
     encoding: str = "utf-8"  # or a single-byte superset of ASCII, by Python's name
+    comment: str | None = None  # what lines that stand above the header begin with
 
 
 @dataclass(frozen=True)
@@ -221,10 +222,15 @@ def _checks(path: Path, given: SchemaProperty) -> Iterator[Check]:
         )
     if (pattern := options.pop("pattern", None)) is not None:
         yield _pattern_check(column, "form", str(pattern), "error")
-    low, high = options.pop("minimum", None), options.pop("exclusiveMaximum", None)
-    if low is not None or high is not None:
+    if (above := options.pop("exclusiveMinimum", None)) is not None:
+        broken = f"{name} <= {_literal(above)}"
+        yield Check(column, f"{column}_out_of_range", broken, f"not above {above}", "error")
+    low, high, most = (options.pop(each, None) for each in ("minimum", "exclusiveMaximum", "maximum"))
+    if (low, high, most) != (None, None, None):
         sides = [f"{name} < {_literal(low)}"] * (low is not None) + [f"{name} >= {_literal(high)}"] * (high is not None)
-        message = f"not from {low or 'the beginning'} to before {high or 'the end'}"
+        sides += [f"{name} > {_literal(most)}"] * (most is not None)
+        upper = most if high is None else f"before {high}"
+        message = f"below {low}" if upper is None else f"not from {'the beginning' if low is None else low} to {upper}"
         yield Check(column, f"{column}_out_of_range", " or ".join(sides), message, "error")
     if given.enum:
         values = [str(each.value if hasattr(each, "value") else each) for each in given.enum]
@@ -262,22 +268,30 @@ def dialect(path: Path, given: Any) -> Dialect:
         ContractBroken: a key too many or missing, or something that the reader cannot do.
     """
     known = {"delimiter", "quote", "missing", "encoding", "header", "blanks"}
-    if not isinstance(given, dict) or set(given) != known:
-        raise unusable(path, "wants in csvDialect exactly " + ", ".join(sorted(known)), repr(given)[:120])
+    if not isinstance(given, dict) or set(given) - {"comment"} != known:
+        wanted = f"wants in csvDialect exactly {', '.join(sorted(known))}; and comment, if there is any"
+        raise unusable(path, wanted, repr(given)[:120])
     single = all(isinstance(given[key], str) and len(given[key].encode()) == 1 for key in ("delimiter", "quote"))
     marks = isinstance(given["missing"], list) and all(isinstance(mark, str) for mark in given["missing"])
     blanks = given["blanks"] in ("layout", "kept")
+    comment = given.get("comment")
+    is_mark = comment is None or _is_mark(comment, (given["delimiter"], given["quote"]))
     encoding = _encoding(given["encoding"])
-    if not (single and marks and blanks and encoding and given["header"] is True):
+    if not (single and marks and blanks and is_mark and encoding and given["header"] is True):
         raise unusable(
             path,
             "says in csvDialect what the reader cannot do",
             f"{given!r:.160}; delimiter and quote are one byte, encoding utf-8 or a single-byte one (latin-1, "
-            "windows-1252), header true, blanks layout or kept, missing a list of texts",
+            "windows-1252), header true, blanks layout or kept, missing a list of texts, comment a sign like '#'",
         )
-    return Dialect(
-        given["delimiter"], given["quote"], tuple(given["missing"]), given["blanks"] == "layout", encoding or ""
-    )
+    is_layout = given["blanks"] == "layout"
+    return Dialect(given["delimiter"], given["quote"], tuple(given["missing"]), is_layout, encoding or "", comment)
+
+
+def _is_mark(given: Any, taken: Sequence[str]) -> bool:
+    """Whether lines of comment can begin so: one sign of ASCII that means nothing else."""
+    is_sign = isinstance(given, str) and len(given) == 1 and given.isascii() and given.isprintable()
+    return is_sign and not given.isalnum() and given != " " and given not in taken
 
 
 def _encoding(given: Any) -> str | None:

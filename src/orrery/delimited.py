@@ -16,25 +16,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orrery.beginnings import begin
 from orrery.errors import IntegrityBroken
 from orrery.layout import without_layout
-from orrery.records import BLOCK, LINE_END, RECORD_LIMIT, Cut, cut, refuse, walk_record
+from orrery.records import BLOCK, LINE_END, Cut, cut, refuse, walk_record
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from orrery.beginnings import Beginning
     from orrery.contracts import Dialect
 
 FIELD_LIMIT = 256 << 10  # bytes; a longer field ends the row
 COLUMN_LIMIT = 2_000
 _BOM = b"\xef\xbb\xbf"
-_WIDE_BOMS = {
-    b"\xff\xfe\x00\x00": "UTF-32",
-    b"\x00\x00\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 @dataclass(frozen=True)
@@ -204,19 +200,11 @@ def read(
         BadInput: the file as a whole cannot be this contract's: empty, UTF-16, wrong header, a quote never closed.
     """
     stream = iter(blocks)
-    buffer, more = _beginning(stream, name)
-    base = len(_BOM) if buffer.startswith(_BOM) else 0
-    buffer = buffer[base:]
-    if base and dialect.encoding != "utf-8":
-        refuse(
-            name,
-            "byte 0",
-            f"the mark of UTF-8; the contract says {dialect.encoding}",
-            "encoding: utf-8 in its csvDialect",
-        )
-    header_end, present = _header(buffer, dialect, columns, name, ignored, at_end=not more)
+    begun = begin(stream, name, encoding=dialect.encoding, comment=dialect.comment)
+    buffer, more = begun.buffer, not begun.is_all
+    header_end, present = _header(begun, dialect, columns, name, ignored)
     header, rest = buffer[:header_end].rstrip(b"\r\n"), buffer[header_end:]
-    base, line = base + header_end, 1 + len(LINE_END.findall(buffer[:header_end]))
+    base, line = begun.base + header_end, begun.line + len(LINE_END.findall(buffer[:header_end]))
     while more or rest:
         pieces = [rest]
         while more and (len(pieces) == 1 or sum(map(len, pieces)) < BLOCK):  # at least one, or nothing would move on
@@ -230,41 +218,21 @@ def read(
         base, line, rest = base + found.consumed, found.next_line, buffer[found.consumed :]
 
 
-def _beginning(stream: Iterator[bytes], name: str) -> tuple[bytes, bool]:
-    """Enough of the file to hold its header, and whether there may be more."""
-    buffer, more = b"", True
-    while more and len(buffer) <= RECORD_LIMIT:
-        piece = next(stream, None)
-        more = piece is not None
-        buffer += piece or b""
-    for mark, encoding in _WIDE_BOMS.items():
-        if buffer.startswith(mark):
-            refuse(name, "line 1", f"{encoding}, by its byte-order mark", f"iconv -f {encoding} -t UTF-8 {name}")
-    if not buffer:
-        refuse(name, "byte 0", "the file is empty", "deliver the file again, whole")
-    return buffer, more
-
-
 def _header(
-    buffer: bytes,
-    dialect: Dialect,
-    columns: Mapping[str, Sequence[str]],
-    name: str,
-    ignored: Collection[str],
-    *,
-    at_end: bool,
+    begun: Beginning, dialect: Dialect, columns: Mapping[str, Sequence[str]], name: str, ignored: Collection[str]
 ) -> tuple[int, list[str]]:
     """Where the header ends, and the wanted column for each one of the file, in the file's order."""
-    end, fields, _ = walk_record(buffer, 0, dialect, at_end=at_end)
+    where = f"line {begun.line}"
+    end, fields, _ = walk_record(begun.buffer, 0, dialect, at_end=begun.is_all)
     if end is None:
-        refuse(name, "line 1", "the header never ends (a quote is not closed?)", "mend the first line")
+        refuse(name, where, "the header never ends (a quote is not closed?)", "mend the first line")
     if len(fields) > COLUMN_LIMIT:
-        refuse(name, "line 1", f"{len(fields):,} columns; the limit is {COLUMN_LIMIT:,}", "send fewer columns")
+        refuse(name, where, f"{len(fields):,} columns; the limit is {COLUMN_LIMIT:,}", "send fewer columns")
     try:
         names = [without_quotes(field.decode(dialect.encoding), dialect.quote) for field in fields]
     except UnicodeDecodeError as error:
         found = f"a header that is not {dialect.encoding.upper()}"
-        refuse(name, f"line 1, byte {error.start}", found, f"iconv -t UTF-8 {name}, or another encoding in csvDialect")
+        refuse(name, f"{where}, byte {error.start}", found, f"iconv -t UTF-8 {name}, or another encoding in csvDialect")
     unnamed = [number for number, each in enumerate(names, start=1) if not each]
     names = [each or f"column_{number}" for number, each in enumerate(names, start=1)]
     wanted = {spelled: column for column, spellings in columns.items() for spelled in spellings}
@@ -272,28 +240,28 @@ def _header(
     if len(names) == 1 and len(columns) > 1:
         refuse(
             name,
-            f"line 1, delimiter {dialect.delimiter!r}",
+            f"{where}, delimiter {dialect.delimiter!r}",
             f"1 column found, {len(columns)} expected: {shown(fields[0])[:80]!r}",
             "deliver it as the contract says (csvDialect), or let `orrery data infer FILE` draft one for this file",
         )
     if not set(names) & set(wanted):
         refuse(
             name,
-            "line 1",
+            where,
             f"no header: {', '.join(names)[:120]!r}",
             f"begin with: {','.join(expected)}; a file of another kind: orrery data infer FILE, or data map",
         )
     known = {*wanted, *ignored}
     for number in unnamed:
         if f"column_{number}" not in known:
-            refuse(name, "line 1", f"column {number} has no name", "name it, or leave the column out")
-    _each_once(name, [each for each in names if each not in ignored], wanted)
+            refuse(name, where, f"column {number} has no name", "name it, or leave the column out")
+    _each_once(name, where, [each for each in names if each not in ignored], wanted)
     there = {wanted[each] for each in names if each in wanted}
     missing = [spellings[0] for column, spellings in columns.items() if column not in there]
     unknown = [each for each in names if each not in known]
     if missing or unknown:
         said = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
-        refuse(name, "line 1", "; ".join(said)[:400], f"the columns are {', '.join(expected)}")
+        refuse(name, where, "; ".join(said)[:400], f"the columns are {', '.join(expected)}")
     return end, [wanted.get(each, f"ignored {number}") for number, each in enumerate(names)]
 
 
@@ -303,13 +271,13 @@ def without_quotes(text: str, quote: str) -> str:
     return (text[1:-1].replace(quote * 2, quote) if is_quoted else text).strip()
 
 
-def _each_once(name: str, names: Iterable[str], wanted: Mapping[str, str]) -> None:
+def _each_once(name: str, where: str, names: Iterable[str], wanted: Mapping[str, str]) -> None:
     """Two columns of one name, or two spellings of one column, would leave open which of them is meant."""
     folded: dict[str, str] = {}
     for each in names:
         for key in {unicodedata.normalize("NFC", each).casefold(), f"column {wanted.get(each, each)}"}:
             if key in folded:
-                refuse(name, "line 1", f"two columns of one name: {folded[key]!r} and {each!r}", "rename one of them")
+                refuse(name, where, f"two columns of one name: {folded[key]!r} and {each!r}", "rename one of them")
             folded[key] = each
 
 

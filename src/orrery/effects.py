@@ -127,7 +127,7 @@ class Writer:
         try:
             self.connection.execute("commit")
         except psycopg.Error as error:
-            arrived = self._token_arrived(self.run.token)
+            arrived = token_arrived(self.run, self.binding)
             if arrived:
                 return
             if arrived is None:
@@ -154,26 +154,35 @@ class Writer:
         except psycopg.Error:
             self.connection.close()  # the session is gone, and its transaction with it
 
-    def _token_arrived(self, token: str) -> bool | None:
-        """Whether a token is in the target; None when the server cannot say.
 
-        The lock comes first: a session that is still committing holds it until it has ended.
-        """
-        from orrery.errors import OrreryError
+def lock_key(slug: str) -> int:
+    """The number of a system's advisory lock: whoever writes to its tables holds it, from whichever machine."""
+    return int.from_bytes(hashlib.sha256(f"orrery:{slug}".encode()).digest()[:8], signed=True)
 
-        try:
-            with _locked_session(self.run, self.binding, wait_seconds=30) as again:
-                return _has_token(again, self.run.system.slug, token)
-        except OrreryError:
-            return None
+
+def token_arrived(run: Run, binding: Binding) -> bool | None:
+    """Whether the run's token is in the target; None when the server cannot say.
+
+    The lock comes first: a session that is still committing holds it until it has ended.
+    """
+    from orrery.errors import OrreryError
+
+    try:
+        with _locked_session(run, binding, wait_seconds=30) as again:
+            return _has_token(again, run.system.slug, run.token)
+    except OrreryError:
+        return None
 
 
 @contextmanager
-def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator[Writer]:
+def sole_writer(
+    run: Run, role: str, tables: Mapping[str, Contract], existing: Mapping[str, Contract] | None = None
+) -> Iterator[Writer]:
     """Become the only writer of the run's system: lock, schema, tables, and the end of runs that died.
 
     Args:
         tables: each output table (`schema.name`) with its contract; created where missing.
+        existing: tables that somebody else creates, with their contracts.
 
     Raises:
         Locked: another run, here or on another machine, is at it. GateClosed: a table is not as its contract says.
@@ -187,7 +196,7 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
     try:
         with _locked_session(run, binding, run.request.wait_seconds) as connection:
             faultpoint("prepare.before")
-            _prepare(connection, run.system.slug, tables)
+            _prepare(connection, run.system.slug, tables, existing or {})
             run.note(target_id=_target_id(connection, run.system.slug))
             faultpoint("settle.before")
             _settle(run, connection)
@@ -201,7 +210,7 @@ def sole_writer(run: Run, role: str, tables: Mapping[str, Contract]) -> Iterator
 def _locked_session(run: Run, binding: Binding, wait_seconds: float) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     from orrery.engines import postgres
 
-    key = int.from_bytes(hashlib.sha256(f"orrery:{run.system.slug}".encode()).digest()[:8], signed=True)
+    key = lock_key(run.system.slug)
     deadline = time.monotonic() + max(wait_seconds, 2.0)  # a session that was just cut off needs a moment to end
     with postgres.connect(binding, application=run.run_id) as connection:
         while not (connection.execute("select pg_try_advisory_lock(%s)", (key,)).fetchone() or (False,))[0]:
@@ -221,7 +230,12 @@ def _locked_session(run: Run, binding: Binding, wait_seconds: float) -> Iterator
         yield connection
 
 
-def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, tables: Mapping[str, Contract]) -> None:
+def _prepare(
+    connection: psycopg.Connection[tuple[Any, ...]],
+    schema: str,
+    tables: Mapping[str, Contract],
+    existing: Mapping[str, Contract],
+) -> None:
     """Schema and tables, made where missing; a table that is there must be what its contract says."""
     with connection.transaction():
         connection.execute("set local client_min_messages = warning")
@@ -230,12 +244,14 @@ def _prepare(connection: psycopg.Connection[tuple[Any, ...]], schema: str, table
         connection.execute(_IDENTITY.format(schema=schema))
         for table, contract in tables.items():
             connection.execute(contract.ddl(table))
-    for table, contract in tables.items():
+    for table, contract in {**tables, **existing}.items():
         rows = connection.execute(
             "select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute"
-            " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
+            " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
             (table,),
         ).fetchall()
+        if not rows and table in existing:
+            continue
         short = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}
         actual = [(name, short.get(kind, kind), required) for name, kind, required in rows]
         key = connection.execute(

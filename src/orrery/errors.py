@@ -17,6 +17,8 @@ belongs to exactly one exit code, so that a script can tell "the file is bad" fr
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -123,3 +125,36 @@ class OutOfSpace(OrreryError):
     """Disk, memory or file handles are used up."""
 
     exit_code = ExitCode.OUT_OF_SPACE
+
+
+_OF_CODE = {
+    int(kind.exit_code): kind
+    for kind in (BadInput, GateClosed, DependencyDown, Locked, IntegrityBroken, Denied, OutOfSpace)
+}
+_LABELS = ("looked in:", "found:", "to fix:")
+
+
+def parsed(told: Sequence[str], code: int, command: Sequence[str]) -> OrreryError:
+    """The error that a tool told on its standard error: in our four parts, or as its last words.
+
+    Args:
+        code: its exit code; below 0 the signal that ended it.
+    """
+    first = [at for at, line in enumerate(told) if re.match(r"error \d+: ", line)]
+    kind = _OF_CODE.get(code, DependencyDown if code < 0 else OrreryError)
+    parts = {
+        label: line.strip().removeprefix(label).strip()
+        for line in (told[first[-1] + 1 :] if first else ())
+        for label in _LABELS
+        if line.strip().startswith(label)
+    }
+    if len(parts) == len(_LABELS):
+        asked = told[first[-1]].split(": ", 1)[1]
+        return kind(asked, looked=parts[_LABELS[0]], found=parts[_LABELS[1]], fix=parts[_LABELS[2]])
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return kind(
+        f"{command[0].rsplit('/', 1)[-1]} ended with {how}.",
+        looked=" ".join(command)[:200],
+        found=next((line for line in reversed(told) if line.strip()), "not a word"),
+        fix="run that command by itself to see more",
+    )

@@ -51,8 +51,13 @@ _passed: Counter[str] = Counter()
 
 def faultpoint(name: str) -> None:
     """A place where something can be made to happen; nothing does without a plan."""
-    if _plan is not None or _trace is not None:
+    if is_on():
         _reach(name)
+
+
+def is_on() -> bool:
+    """Whether fault points are looked at."""
+    return _plan is not None or _trace is not None
 
 
 def load(text: str | None, trace: str | None = None) -> None:

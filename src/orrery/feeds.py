@@ -43,6 +43,8 @@ class Feed:
         prepare: done to a chunk (Arrow) before the query sees it.
         macros: SQL that the query needs.
         day_column: the column (timestamptz) that tells which day a row belongs to.
+        repeated: rule and message by which every row is refused whose key another row of its file has; None: the first
+            of equal ones is loaded (duplicate_row), of others none (key_conflict).
         origin: the file that the feed is from, and its hash, for the run's record.
     """
 
@@ -55,6 +57,7 @@ class Feed:
     prepare: Callable[[pa.Table], pa.Table] = field(default=lambda chunk: chunk)
     macros: tuple[str, ...] = ()
     day_column: str | None = None
+    repeated: tuple[str, str] | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -89,7 +92,7 @@ def of_request(request: Request, name: str) -> Feed:
     if request.mapping is None:
         return own
     mapped = of_map(request.mapping, system, own.contract, own.table, confirmed=request.is_confirmed)
-    return replace(mapped, day_column=own.day_column)
+    return replace(mapped, day_column=own.day_column, repeated=own.repeated)
 
 
 def of_contract(path: Path, system: Manifest) -> Feed:

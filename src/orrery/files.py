@@ -22,7 +22,7 @@ from orrery.errors import BadInput, Denied
 PIECE = 1 << 20  # bytes read at a time
 SIZE_LIMIT = 10 << 30  # bytes of a stored file
 RATIO_LIMIT = 200  # decompressed to stored bytes, from 1 MiB of output on
-_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst", ".tsv.zst", ".txt.zst")
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst", ".tsv.zst", ".txt.zst")
 _UNFINISHED = (".part", ".tmp", ".swp", ".crdownload", ".filepart")
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("zip", "unzip it; a workbook (.xlsx) must be saved as CSV"),
@@ -44,17 +44,17 @@ class Delivered:
     size: int
 
 
-def find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]:
+def find(given: Sequence[str], interval: date | None, endings: Sequence[str] = ENDINGS) -> tuple[list[Path], int]:
     """The files that paths, globs and folders mean, in the order of their names; and how many were passed over.
 
-    `{date}` in a path becomes the day of the run. In a folder hidden and unfinished files are passed over, and a
-    link that leads out of the folder is refused.
+    `{date}` in a path becomes the day of the run. In a folder hidden and unfinished files, and those of other endings,
+    are passed over, and a link that leads out of the folder is refused.
 
     Raises:
         BadInput: nothing there, two files of one name. Denied: a folder that this user may not read.
     """
     try:
-        return _find(given, interval)
+        return _find(given, interval, tuple(endings))
     except OSError as error:
         kind = Denied if isinstance(error, PermissionError) else BadInput
         raise kind(
@@ -65,14 +65,14 @@ def find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]:
         ) from error
 
 
-def _find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]:
+def _find(given: Sequence[str], interval: date | None, endings: tuple[str, ...]) -> tuple[list[Path], int]:
     found: list[Path] = []
     ignored = 0
     for pattern in given:
         text = pattern.replace("{date}", interval.isoformat()) if interval else pattern
         path = Path(text)
         if path.is_dir():
-            inside, passed = _inside(path)
+            inside, passed = _inside(path, endings)
             found, ignored = found + inside, ignored + passed
         elif path.exists() or path.is_symlink():
             found.append(path)
@@ -94,10 +94,10 @@ def _find(given: Sequence[str], interval: date | None) -> tuple[list[Path], int]
     return [names[name] for name in sorted(names)], ignored
 
 
-def _inside(folder: Path) -> tuple[list[Path], int]:
+def _inside(folder: Path, endings: tuple[str, ...]) -> tuple[list[Path], int]:
     root = folder.resolve()
     every = [path for path in folder.iterdir() if not path.is_dir()]
-    wanted = [path for path in every if not _unfinished(path.name) and path.name.lower().endswith(_ENDINGS)]
+    wanted = [path for path in every if not _unfinished(path.name) and path.name.lower().endswith(endings)]
     for path in wanted:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise BadInput(
@@ -110,8 +110,8 @@ def _inside(folder: Path) -> tuple[list[Path], int]:
         raise BadInput(
             f"There is nothing to load in {folder}.",
             looked=str(folder),
-            found=f"{len(every):,} files, none that ends in {', '.join(_ENDINGS[:3])} (.gz, .zst)",
-            fix="name the files, or a glob in quotes: --data launches='folder/*.dat'",
+            found=f"{len(every):,} files, none that ends in {', '.join(endings[:3])}",
+            fix="name the files, or a glob in quotes: --data NAME='folder/*.dat'",
         )
     return wanted, len(every) - len(wanted)
 

@@ -36,23 +36,32 @@ def rows(
     from orrery.engines import postgres
 
     name = table or next(iter(system.outputs))
-    name = name.removeprefix(f"{system.slug}.") + "_rejected" * rejected
-    wanted = sql.Identifier(system.slug, name)
+    if rejected:
+        own = [each for each in system.outputs if each.endswith("_rejected")]
+        name = own[0] if own and table is None else f"{name}_rejected"
+    schema, _, name = name.rpartition(".")
+    schema = schema or system.slug
+    wanted = sql.Identifier(schema, name)
     binding = profile.binding(next(iter(system.needs)), system.slug)
     with postgres.connect(binding, application=f"orrery show {system.slug}") as connection:
         there = connection.execute(
-            "select tablename from pg_tables where schemaname = %s order by 1", (system.slug,)
+            "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'v')"
+            " order by 1",
+            (schema,),
         ).fetchall()
+        # a view has an order of its own
+        views = connection.execute("select from pg_views where schemaname = %s and viewname = %s", (schema, name))
+        order = sql.SQL("") if views.fetchall() else sql.SQL("order by 1, 2")
         if (name,) not in there:
             raise BadInput(
                 f"{system.name} has made no table {name} here."
                 if there
                 else f"{system.name} has made nothing here yet.",
-                looked=f"profile {profile.name}, {system.slug}.{name}",
+                looked=f"profile {profile.name}, {schema}.{name}",
                 found=f"tables: {', '.join(each for (each,) in there)}" if there else "no such table",
                 fix=f"--table with one of those, or orrery run {system.name.lower()}",
             )
-        cursor = connection.execute(sql.SQL("select * from {} order by 1, 2 limit %s").format(wanted), (rows,))
+        cursor = connection.execute(sql.SQL("select * from {} {} limit %s").format(wanted, order), (rows,))
         return [column.name for column in cursor.description or ()], cursor.fetchall()
 
 

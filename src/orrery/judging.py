@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from orrery import delimited
+from orrery.contracts import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,6 +103,28 @@ class Judge:
         )
         said = self.feed.messages.get(broken) or self.feed.messages.get(rule) or next(contract_says)
         return chunk.refuse(row, self.contract.source_of(column), rule, said)
+
+    def remember(self, judged: Judged) -> None:
+        """Keep the keys of a block, each with its line and a hash of what its row says."""
+        self.duck().register("judged", judged.rows.append_column("_line", integers(judged.lines)))
+        select = f"select {quoted(self.contract.key)}, _line, hash({quoted(judged.rows.column_names)}) as _content"
+        self.duck().execute(f"create table if not exists seen as {select} from judged limit 0")
+        self.duck().execute(f"insert into seen {select} from judged")
+
+    def repeated(self) -> dict[int, tuple[str, int]]:
+        """The lines that a run refuses for their key: the rule, and the line of the first row that has it."""
+        keys = quoted(self.contract.key)
+        found = self.duck().execute(
+            f"select _line, _contents, _first from seen join (select {keys}, count(distinct _content) as _contents,"
+            f" min(_line) as _first from seen group by {keys} having count(*) > 1) using ({keys})"
+        )
+        told = {}
+        for line, contents, first in found.fetchall():
+            if self.feed.repeated:
+                told[line] = (self.feed.repeated[0], first)
+            elif contents > 1 or line > first:
+                told[line] = ("duplicate_row" if contents == 1 else "key_conflict", first)
+        return told
 
     def measured(self, rows: pa.Table) -> tuple[int, dict[str, int]]:
         """The checksum of rows, and how many break a rule that only warns (they are loaded all the same)."""

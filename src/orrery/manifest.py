@@ -27,6 +27,7 @@ class Input:
     Attributes:
         feed: `module:function` that gives the system's own feed for it, where it has one (feeds.py).
         daily: `module:function` that makes a day's delivery out of the sample, for `orrery simulate`.
+        endings: of the files that are taken out of a folder, where they are not those of delimited text.
         scaled: `module:function` that makes a file of so many rows out of the sample, for `orrery bench`.
     """
 
@@ -36,6 +37,7 @@ class Input:
     feed: str | None = None
     daily: str | None = None
     scaled: str | None = None
+    endings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,10 @@ def _input(path: Path, text: str, name: str, table: Any) -> Input:
     if not isinstance(table, dict) or not {"contract", "sample"} <= set(table):
         raise _broken(path, f"[inputs.{name}] wants a contract and a sample", repr(table)[:80], 'contract = "…"')
     more = ("feed", "daily", "scaled")
-    _known_keys(path, text, table, {"contract", "sample", *more}, ("inputs", name))
+    _known_keys(path, text, table, {"contract", "sample", "endings", *more}, ("inputs", name))
     own = {key: table[key] for key in more if key in table}
-    return Input(name, path.parent / table["contract"], path.parent / table["sample"], **own)
+    endings = tuple(table.get("endings", ()))
+    return Input(name, path.parent / table["contract"], path.parent / table["sample"], **own, endings=endings)
 
 
 def _setting(path: Path, text: str, name: str, table: Any) -> Setting:
@@ -139,11 +142,15 @@ def _setting(path: Path, text: str, name: str, table: Any) -> Setting:
 
 def _outputs(path: Path, text: str, raw: Mapping[str, Any]) -> Mapping[str, Path]:
     slug = f"{raw['id']}_{raw['name'].lower()}"
+    schema = re.compile(rf"{slug}(_[a-z0-9_]+)?\.")
     found = _texts(path, text, "outputs", raw)
     for table in found:
-        if not _OUTPUT.match(table) or not table.startswith(f"{slug}."):
+        if not _OUTPUT.match(table) or not schema.match(table):
             raise _broken(
-                path, f"names an output '{table}'", f"line {_line(text, table)}", f'outputs are "{slug}.<table>"'
+                path,
+                f"names an output '{table}'",
+                f"line {_line(text, table)}",
+                f'outputs are "{slug}.<table>" or "{slug}_<schema>.<table>"',
             )
     return {table: path.parent / contract for table, contract in found.items()}
 

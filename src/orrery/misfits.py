@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orrery import contracts, files
-from orrery.contracts import quoted
 from orrery.judging import Judge
 
 if TYPE_CHECKING:
     from orrery.delimited import Block, Refused
     from orrery.feeds import Feed
     from orrery.files import Delivered
-    from orrery.judging import Judged
 
 _ADVICE = {
     "form": "say in {where} how '{column}' is written (values, strip, thousands, formats …), or mend the rows",
@@ -24,6 +22,7 @@ _ADVICE = {
     "field_count": "mend the rows (a delimiter or a quote too many or too few), or csvDialect in {where}",
     "quote_misplaced": "mend the rows (a quote inside a field is doubled, the field quoted), or csvDialect in {where}",
     "duplicate_row": "nothing, if the first is enough: a run loads it and refuses the others",
+    "duplicate_name": "leave one of them, or make '{column}' of columns that tell them apart, in {where}",
     "key_conflict": "choose a key in {where} that names each row, or mend the rows",
 }
 
@@ -102,9 +101,9 @@ class _Examination:
             for rule, count in judged.warnings.items():
                 found.warnings[rule] = found.warnings.get(rule, 0) + count
             if self.judge.contract.key:
-                _remember(self.judge, judged)
+                self.judge.remember(judged)
         if self.judge.contract.key and read:
-            self.add_repeated(_repeated(self.judge))
+            self.add_repeated(self.judge.repeated())
         refused = sum(each.count for each in self.kinds.values())
         found.read += read
         found.fits += read - refused
@@ -132,38 +131,13 @@ class _Examination:
         """The rows whose key another row has: their text is read from the file again."""
         contract = self.judge.contract
         source = " + ".join(contract.source_of(name) or name for name in contract.key)
+        messages = _REPEATED | dict([self.feed.repeated] if self.feed.repeated else [])
         for block in self.blocks() if repeated else ():
             chunk = block.parse()
             for row, line in enumerate(chunk.lines.tolist()):
                 if line in repeated:
                     rule, first = repeated[line]
-                    self.add([chunk.refuse(row, source, rule, _REPEATED[rule])], first_line=first)
-
-
-def _remember(judge: Judge, judged: Judged) -> None:
-    """Keep the keys of a block, each with its line and a hash of what its row says."""
-    from orrery.judging import integers
-
-    rows, keys = judged.rows, judge.contract.key
-    judge.duck().register("judged", rows.append_column("_line", integers(judged.lines)))
-    every = quoted(rows.column_names)
-    select = f"select {quoted(keys)}, _line, hash({every}) as _content from judged"
-    judge.duck().execute(f"create table if not exists seen as {select} limit 0")
-    judge.duck().execute(f"insert into seen {select}")
-
-
-def _repeated(judge: Judge) -> dict[int, tuple[str, int]]:
-    """The lines that a run refuses for their key: the rule, and the line of the first row that has it."""
-    keys = quoted(judge.contract.key)
-    found = judge.duck().execute(
-        f"select _line, _contents, _first from seen join (select {keys}, count(distinct _content) as _contents,"
-        f" min(_line) as _first from seen group by {keys} having count(*) > 1) using ({keys})"
-        " where _contents > 1 or _line > _first"
-    )
-    return {
-        line: ("duplicate_row" if contents == 1 else "key_conflict", first)
-        for line, contents, first in found.fetchall()
-    }
+                    self.add([chunk.refuse(row, source, rule, messages[rule])], first_line=first)
 
 
 def _advice(feed: Feed, each: Refused) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orrery import catalogue, lineage, machine
+from orrery import catalogue, files, lineage, machine
 from orrery.errors import BadInput, ExitCode, Locked, OrreryError
 from orrery.faults import faultpoint
 from orrery.ledger import Ledger, Owner
@@ -53,6 +54,11 @@ class Request:
     mapping: Path | None = None
     is_confirmed: bool = False
     clock: Callable[[], datetime] = utc_now
+
+    def endings(self, name: str) -> tuple[str, ...]:
+        """Of the files that an input takes out of a folder; of a user's own tables, those of delimited text."""
+        is_own = self.mapping is not None or self.contract is not None
+        return (() if is_own else self.system.inputs[name].endings) or files.ENDINGS
 
     def chosen(self) -> dict[str, str]:
         """Every setting with its value: the default, or what `--set` gave.
@@ -93,6 +99,7 @@ class Run:
         self.notes: dict[str, Any] = {}
         self.fidelity: dict[str, str] = {}
         self.has_committed = False
+        self._has_work = False
         self.started = time.monotonic()
         self.started_at = self.now().isoformat()
 
@@ -156,13 +163,34 @@ class Run:
             "rows": step.account(),
             "bytes": step.bytes_read,
             "seconds": round(time.monotonic() - begun, 3),
-            "peak_mb": round(machine.peak_memory_mb(), 1),
+            "peak_mb": round(step.peak_mb or machine.peak_memory_mb(), 1),
         }
         self.steps.append(kept)
         self.ledger.add_step(self.run_id, len(self.steps), kept)
         self.event("step_ended", **kept)
         self.reporter.step_ended(kept)
         faultpoint(f"{kind}.after")
+
+    def work(self) -> Path:
+        """A folder of the system's for what need not be kept: empty when a run begins, gone when it ends."""
+        path = self.request.home / "work" / self.system.slug
+        if not self._has_work:
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True, mode=0o700)
+            self._has_work = True
+        return path
+
+    def following(self, step: str) -> Callable[[str], None]:
+        """Takes the lines that a tool tells while it works: `progress done total rows` is shown, the rest is kept."""
+
+        def told(line: str) -> None:
+            words = line.split()
+            if len(words) == 4 and words[0] == "progress":
+                self.reporter.step_progress(step, *map(int, words[1:]))
+            elif line:
+                self.event("tool", step=step, line=line)
+
+        return told
 
     def note(self, **facts: Any) -> None:
         """Facts about the result that `run.json`, `--json` and the last lines of the run show."""
@@ -294,6 +322,8 @@ class _Opened(Run):
                 self._failed(error)
         finally:
             self.ledger.close()
+            if self._has_work:
+                shutil.rmtree(self.work(), ignore_errors=True)
 
     def _failed(self, error: BaseException) -> None:
         told = machine.as_orrery_error(error)

@@ -21,7 +21,7 @@ def plan(request: Request) -> dict[str, Any]:
     facts: dict[str, Any] = {"system": f"{system.slug}: {system.title}"}
     for name, each in system.inputs.items():
         own = request.data.get(name)
-        paths, ignored = files.find(own or (str(each.sample),), request.interval)
+        paths, ignored = files.find(own or (str(each.sample),), request.interval, request.endings(name))
         sizes = sum(path.stat().st_size for path in paths)
         facts["takes"] = [f"{name}: {path}" for path in paths[:20]]
         facts["in all"] = f"{len(paths):,} files, {sizes:,} bytes; {ignored:,} passed over"

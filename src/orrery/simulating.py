@@ -74,12 +74,13 @@ def simulate(system: Manifest, home: Path, first: date, days: int, seed: int, re
     inbox.mkdir(parents=True)
     coming, begun = arrivals(first, days, seed), time.monotonic()
     profile, ran = profiles.load("embedded", home), []
-    paths = {given.name: (str(inbox / f"{given.name}-{{date}}.csv"),)}
+    ending = (given.endings or (".csv",))[0]
+    paths = {given.name: (str(inbox / f"{given.name}-{{date}}{ending}"),)}
     for today in (first + timedelta(days=number) for number in range(1, days + 9)):
         due = {today - timedelta(days=1): "schedule"} if today <= first + timedelta(days=days) else {}
         for each in coming:
             if each.seen_on == today:
-                name = inbox / f"{given.name}-{each.day.isoformat()}.csv"
+                name = inbox / f"{given.name}-{each.day.isoformat()}{ending}"
                 name.write_bytes(deliver(sample, each.day, each.version))
                 due.setdefault(each.day, each.kind)
         for day, why in due.items():

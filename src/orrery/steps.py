@@ -32,6 +32,7 @@ class Step:
     name: str
     rows_counted: dict[str, int] | None = None
     bytes_read: int = 0
+    peak_mb: float | None = None  # of a tool that did the work; else this process is looked at
 
     def rows(self, *, read: int, kept: int, rejected: int = 0, deduplicated: int = 0, filtered: int = 0) -> None:
         """Account for every row of the step; called once, before the step ends."""

@@ -62,7 +62,8 @@ class Target:
 
     def reset(self) -> None:
         """Forget everything the system made, and the ledger that speaks of it."""
-        self.connection.execute(f"drop schema if exists {self.system.slug} cascade")
+        for schema in sorted({self.system.slug, *(table.partition(".")[0] for table in self.system.outputs)}):
+            self.connection.execute(f"drop schema if exists {schema} cascade")
         for path in self.home.glob("ledger.sqlite*"):
             path.unlink()
 
@@ -77,7 +78,12 @@ class Target:
 
     def rows(self, table: str | None = None) -> list[dict[str, Any]]:
         """All rows of an output; without a name, of the system's first."""
-        return self.query(f"select * from {table or next(iter(self.system.outputs))} order by 1, 2")
+        name = table or next(iter(self.system.outputs))
+        return self.query(f"select * from {name} order by 1, 2") if self.has(name) else []
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table or view."""
+        return self.connection.execute("select to_regclass(%s)", (table,)).fetchone() != (None,)
 
     def rejects(self) -> list[dict[str, Any]]:
         """All refused rows."""
@@ -88,6 +94,7 @@ class Target:
         return {
             table: self.query(f"select ctid::text, xmin::text, * from {table} order by ctid")
             for table in self.system.outputs
+            if self.has(table)
         }
 
     def broken_invariants(self) -> list[str]:

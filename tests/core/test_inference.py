@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from orrery import catalogue, contracts, files
+from orrery.errors import ManifestBroken
+from orrery.inference import columns, dialects, maps
+from orrery.inference.maps import Proposal
 from orrery.testing import Result, orrery
 
 
@@ -163,7 +167,9 @@ def test_two_columns_together_may_be_the_key(infer: Any) -> None:
         (bytes(range(256)) * 20, "control characters"),
         (b"PK\x03\x04rest of a workbook", "zip, by its first bytes"),
         (b"a,a\n1,2\n", "two columns of one name"),
-        (b"# made by X\n# on Monday\na,b\n1,2\n", "lines of comment before the header"),
+        (b"# made by X\n# a,b\n1,2\n3,4\n", "lines of comment, one of which looks like the header"),
+        (b"# made by X\n# on Monday\n", "lines of comment, and no header behind them"),
+        (b"# made by X\n# on Monday\n1,2\n3,4\n", "line 3"),
         (b"sep=;\na;b\n1;2\n", "a line for spreadsheets"),
         (b"Sales 2024;;;\nday;shop;net;gross\n1;a;2;3\n", "a title above the header?"),
     ],
@@ -176,6 +182,32 @@ def test_what_infer_will_not_take_is_said_with_a_way_to_mend_it(
     assert told in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
     assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_lines_of_comment_before_the_header_are_found(infer: Any) -> None:
+    rows = "".join(f"{number},#{number},x\n" for number in range(60))
+    for above in (["# made by X, on Monday"], ["# made by X", "#", "#a,b"], ["#"] * 20_000, ["#" + "y" * 300_000]):
+        for mark in ("", "\ufeff"):
+            told = infer((mark + "".join(f"{line}\r\n" for line in above) + f"a,b,c\n{rows}").encode()).json
+            assert told["dialect"]["comment"] == "#"
+            assert f"{len(above):,} lines of comment before the header, each begins with '#'" in told["evidence"]
+            assert [each["header"] for each in told["columns"]] == ["a", "b", "c"]
+            assert (told["rows"], told["unreadable_rows"], told["columns"][1]["values"]) == (60, 0, 60)
+    assert contracts.load(Path(told["draft"])).written_as().comment == "#", "and the draft says so"
+
+
+def test_a_header_that_begins_like_a_comment_is_the_header(infer: Any) -> None:
+    for header in ("# name,size,kind", "#,size,kind"):
+        told = infer((header + "\n" + "x,1,y\nz,2,#\n" * 30).encode()).json
+        assert "comment" not in told["dialect"]
+        assert [each["header"] for each in told["columns"]] == header.split(",")
+        assert len([each for each in told["evidence"] if "delimiter" in each]) == 1
+    assert "comment" not in infer(b"name,size\n#1,2\n#3,4\n").json["dialect"]
+
+
+def test_a_comment_with_as_many_commas_is_a_comment_where_no_row_stands_below_it(infer: Any) -> None:
+    told = infer(b"# made by X, on Monday\n# of all\nname,size\nx,1\ny,2\n").json
+    assert (told["dialect"]["comment"], told["rows"]) == ("#", 2)
 
 
 def test_a_compressed_file_is_read_as_it_is(infer: Any) -> None:
@@ -241,3 +273,48 @@ def test_a_column_that_is_nearly_the_key_is_named(infer: Any) -> None:
     rows = [f"A{n},{n % 9}" for n in range(60)] + ["A5,77"]
     told = infer("\n".join(["order,size", *rows]).encode() + b"\n").json
     assert any(doubt.startswith("order alone has 60 different values in 61") for doubt in told["key"]["doubts"])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ['column = "no_such"', 'column = "planet"\nnam = ["x"]', 'names = ["x"]', 'column = "planet"\nlook = "round"', "="],
+)
+def test_a_rule_of_own_data_that_is_not_understood_is_named(tmp_path: Path, rule: str) -> None:
+    with pytest.raises(ManifestBroken):
+        proposal(tmp_path, f"[[fill]]\n{rule}\n")
+
+
+def test_a_rule_says_unit_signs_and_doubts(tmp_path: Path) -> None:
+    rules = """
+[[fill]]
+column = "mass_mj"
+names  = ["m"]
+times  = 0.00001
+strip  = ["~"]
+doubt  = "of which unit?"
+
+[[fill]]
+column = "status"
+constant = "confirmed"
+doubt  = "nobody says"
+
+[[fill]]
+column = "mass_error_plus"
+names  = ["e", "m err"]
+error_of = "mass_mj"
+"""
+    found = proposal(tmp_path, rules)
+    assert found.filled["mass_mj"] == {"from": "m", "strip": ["~"], "times": "0.00001"}, "as it is written, no 1e-05"
+    assert found.filled["mass_error_plus"] == {"from": "m_err"}
+    assert "? of which unit?" in found.said["mass_mj"]
+    assert "? nobody says" in found.said["status"]
+    assert (found.missing, found.unused) == (["planet"], ["e"])
+
+
+def proposal(folder: Path, rules: str) -> Proposal:
+    (folder / "a.csv").write_bytes(b"m,m_err,e\n1,0.5,2\n2,0.5,3\n")
+    (folder / "own_data.toml").write_text(rules, encoding="utf-8")
+    delivered = files.fingerprint(folder / "a.csv")
+    target = contracts.load(catalogue.find("comet").folder / "contracts" / "planets.odcs.yaml")
+    with columns.opened(delivered, dialects.look(delivered), lambda _: None) as texts:
+        return maps.propose(texts, columns.describe(texts), target, folder / "own_data.toml")

@@ -150,7 +150,7 @@ def validate(
     found = catalogue.find(system)
     name = input_name or next(iter(found.inputs))
     request = requests_of(found, [f"{name}={file}"], settings, None, "embedded", 0, mapping, contract, confirm=True)[0]
-    paths, _ = files.find((file,), None)
+    paths, _ = files.find((file,), None, request.endings(name))
     report = misfits.report(feeds.of_request(request, name), paths, rows=rows, told=render.NowAndThen()).as_data()
     if as_json:
         render.document(report)

@@ -17,7 +17,7 @@ from orrery.cli.looking import Json
 from orrery.cli.running import ProfileName
 from orrery.errors import BadInput, Locked
 
-KEPT = ("postgres", "runs", "locks", "cache", "simulations", "drills", "bench")
+KEPT = ("postgres", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
 
 
 def add_to(app: typer.Typer) -> None:

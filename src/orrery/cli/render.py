@@ -119,6 +119,9 @@ def _cell(value: object) -> str:
     return safe(str(value).replace("\n", "\\n"))
 
 
+_COUNTED = ("read", "kept", "rejected", "filtered", "inserted", "updated", "deleted")
+
+
 class Quiet:
     """A reporter for `--json`: nothing but what went wrong."""
 
@@ -209,9 +212,14 @@ class Lines(Quiet):
 def _file_result(name: str, counts: Mapping[str, Any]) -> None:
     rows = f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['rejected']:,} refused"
     out(f"{in_a_line(name)}: {rows}" + (f" + {counts['filtered']:,} of other days" if counts["filtered"] else ""))
-    out("  " + ", ".join(f"{counts[key]:,} {key}" for key in ("inserted", "updated", "deleted")))
+    if "inserted" in counts:
+        out(f"  {_changes(counts)}")
     for rule, count in counts.get("warnings", {}).items():
         out(f"  warning: {count:,} rows, {rule.replace(':', ': ')}")
+
+
+def _changes(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[key]:,} {key}" for key in ("inserted", "updated", "deleted"))
 
 
 def run_result(summary: Mapping[str, Any]) -> None:
@@ -229,23 +237,25 @@ def run_result(summary: Mapping[str, Any]) -> None:
     for each in files[:SHOWN]:
         _file_result(each["name"], each)
     if len(files) > 1:
-        counted = ("read", "kept", "rejected", "filtered", "inserted", "updated", "deleted")
+        counted = [key for key, value in files[0].items() if key in _COUNTED and isinstance(value, int)]
         more = "… " if len(files) > SHOWN else ""
-        warnings = sum((Counter(each["warnings"]) for each in files), Counter())
+        warnings = sum((Counter(each.get("warnings", {})) for each in files), Counter())
         total = {key: sum(each[key] for each in files) for key in counted}
         _file_result(f"{more}{len(files):,} files in all", {**total, "warnings": warnings})
     if summary.get("refused_by_rule"):
         out("refused, by rule:")
         for rule, count in summary["refused_by_rule"].items():
             out(f"  {count:>7,}  {rule}")
+    for table, counts in summary.get("changes", {}).items():
+        out(f"{table}: {_changes(counts)}")
     if target:
-        out(
-            f"in {target['table']}: {target['rows']:,} rows; in {target['table']}_rejected: {target['rejected_rows']:,}"
-        )
+        rejected = target.get("rejected_table", f"{target['table']}_rejected")
+        out(f"in {target['table']}: {target['rows']:,} rows; in {rejected}: {target['rejected_rows']:,}")
     for role, played in summary["fidelity"].items():
         out(f"{role}: {played} (profile {summary['profile']})")
     out(f"took {summary['seconds']:.1f} s; kept as run {summary['run_id']}")
     table = target.get("table", "").partition(".")[2]
     other = f" --table {table}" if summary.get("fed_by") and table else ""
-    out(f"look at it:        {command()} show {name}{other}")
-    out(f"the refused rows:  {command()} show {name} --rejected{other}")
+    look = f" --table {target['look_at']}" if "look_at" in target else other
+    out(f"look at it:        {command()} show {name}{look}")
+    out(f"the refused rows:  {command()} show {name} --rejected{'' if 'rejected_table' in target else other}")

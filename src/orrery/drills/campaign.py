@@ -98,22 +98,23 @@ class Campaign:
 
 
 def scenario_of(system: Manifest) -> Scenario:
-    """What stands for a system: the `Scenario` in its tests/scenario.py.
+    """What stands for a system: the `Scenario` in its tests/<name>_scenario.py.
 
     Raises:
         BadInput: there are no tests here (a wheel has none), or none that stands for it.
     """
     folder = system.folder / "tests"
+    name = f"{system.name.lower()}_scenario"  # tests of several systems share a process, and the names of their modules
     sys.path.insert(0, str(folder))
     try:
-        module = importlib.import_module("scenario") if (folder / "scenario.py").is_file() else None
+        module = importlib.import_module(name) if (folder / f"{name}.py").is_file() else None
     finally:
         sys.path.remove(str(folder))
     found = [each for each in vars(module).values() if isinstance(each, Scenario)] if module else []
     if len(found) != 1:
         raise BadInput(
             f"{system.name} cannot be drilled yet.",
-            looked=str(folder / "scenario.py"),
+            looked=str(folder / f"{name}.py"),
             found=f"{len(found)} scenarios" if folder.is_dir() else "no tests: the wheel does not carry them",
             fix="say there what stands for it: docs/faults.md" if folder.is_dir() else "clone the repository",
         )

@@ -82,7 +82,7 @@ class Ground:
 
     def differs(self, told: Told) -> list[str]:
         """What of the target is not as the oracle says: rows as a multiset, refusals with place, rule and text."""
-        return differences(told, self.target.rows(), self.target.rejects())
+        return differences(told, self.target.rows(self.scenario.table), self.target.rejects())
 
     # --- a reader that looks on -----------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Ground:
     def _read_on(self) -> None:
         import psycopg
 
-        table = next(iter(self.target.system.outputs))
+        table = self.scenario.table or next(iter(self.target.system.outputs))
         sql = f"select count(*), coalesce(sum(hashtextextended(cast(each as text), 0)), 0)::text from {table} as each"
         while self.is_reading:
             try:
@@ -224,7 +224,7 @@ def _look(ground: Ground, verdict: Verdict, passed: list[str], told: Told, befor
         ground.target = Target(ground.target.home, ground.target.system)
         server = postgres_server.status(ground.target.home)
         ground.proxy.to = server.port if server else ground.proxy.to
-    rows, rejects = ground.target.rows(), ground.target.rejects()
+    rows, rejects = ground.target.rows(ground.scenario.table), ground.target.rejects()
     return Seen(
         verdict.fault,
         verdict.exit_code,

@@ -20,6 +20,8 @@ CODES = {
     "cut": 4,
     "zombie": 5,
 }
+# points at which a run, or the tool that loads for it, has opened a session, and at which it has closed one again
+OPENS, CLOSES = ("prepare.before", "begin.before"), ("release.after",)
 ENDS_THE_PROCESS = ("kill", "term", "raise")  # whenever they come
 
 
@@ -63,7 +65,9 @@ def codes(fault: str, passed: Sequence[str]) -> Collection[int]:
     not there yet cannot be killed. A backend whose postmaster was killed may still commit.
     """
     wanted = CODES[fault]
-    has_committed, has_session = "commit.after" in passed, "prepare.before" in passed
+    has_committed = "commit.after" in passed
+    turns = [point in OPENS for point in passed if point in (*OPENS, *CLOSES)]
+    has_session = bool(turns) and turns[-1]
     if fault in ENDS_THE_PROCESS or fault == "zombie":
         return {wanted} if passed else {wanted, 0}  # at a random moment the run may have ended just before
     if fault == "postmaster":

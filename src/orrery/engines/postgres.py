@@ -272,7 +272,9 @@ def _need(module: str) -> None:
 
 
 def tool_environment(binding: Binding) -> Mapping[str, str]:
-    """The environment for psql and other libpq programs."""
+    """The environment for psql and other libpq programs; with the password, where no file holds it."""
     from orrery import profiles
 
-    return profiles.tool_environment(environment(binding))
+    named = environment(binding)
+    password = None if "PGPASSFILE" in named else binding.password()
+    return profiles.tool_environment(named | ({"PGPASSWORD": password} if password else {}))

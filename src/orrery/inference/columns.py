@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orrery import delimited, files, forms
+from orrery.beginnings import begin
 from orrery.contracts import Dialect
 from orrery.feeds import RESERVED
 from orrery.files import Delivered
@@ -78,9 +79,11 @@ class Texts:
         self.has_layout = self._fill()
 
     def _headers(self) -> list[str]:
-        buffer = next(files.blocks(self.delivered, lambda _: None)).removeprefix(b"\xef\xbb\xbf")
+        blocks = files.blocks(self.delivered, lambda _: None)
+        begun = begin(blocks, self.delivered.name, comment=self.written.comment)
+        where = f"line {begun.line}"
         raw = Dialect(self.written.delimiter, '"', (), blanks_are_layout=False)
-        _, fields, _ = walk_record(buffer, 0, raw, at_end=True)
+        _, fields, _ = walk_record(begun.buffer, 0, raw, at_end=True)
         texts = [field.decode(self.written.encoding, "replace").strip() for field in fields]
         texts = [
             text[1:-1].replace('""', '"').strip() if text[:1] == text[-1:] == '"' and len(text) > 1 else text
@@ -91,14 +94,14 @@ class Texts:
         if not filled or 2 * len(data) >= len(filled):
             refuse(
                 self.delivered.name,
-                "line 1",
+                where,
                 f"no header: {', '.join(texts)[:120]!r}",
                 "put a line with the columns' names on top: sed -i '1i name,name,…' FILE",
             )
         if len(texts) > 2 and 2 * len(filled) <= len(texts):
             refuse(
                 self.delivered.name,
-                "line 1",
+                where,
                 f"{len(texts) - len(filled)} of {len(texts)} columns have no name: a title above the header?",
                 f"take the lines above the header out (sed -i 1d {self.delivered.name}), or name the columns",
             )
@@ -107,7 +110,14 @@ class Texts:
     def _fill(self) -> bool:
         """Read the file strictly; what no reader could read is kept as refused. Gives whether values are padded."""
         columns = {f"t{position}": (header,) for position, header in enumerate(self.headers)}
-        dialect = Dialect(self.written.delimiter, '"', (), blanks_are_layout=False, encoding=self.written.encoding)
+        dialect = Dialect(
+            self.written.delimiter,
+            '"',
+            (),
+            blanks_are_layout=False,
+            encoding=self.written.encoding,
+            comment=self.written.comment,
+        )
         typed = ", ".join(f"{each} varchar" for each in columns)
         self.duck.execute(f"create table text (line bigint, {typed})")
         blocks = files.blocks(self.delivered, lambda _: None)

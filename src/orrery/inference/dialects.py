@@ -11,11 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from orrery import files
+from orrery.beginnings import begin
 from orrery.files import Delivered
-from orrery.records import refuse
+from orrery.records import LINE_END, refuse
 
 HEAD = 256 << 10  # bytes that are looked at for the delimiter
 DELIMITERS = (",", ";", "\t", "|")
+COMMENT = "#"
+_NUMBER = re.compile(r"\s*[+-]?[0-9][0-9.,eE+:/-]*\s*")
 OTHER_SCRIPTS = ["cp1251", "koi8_r", "iso8859_5", "cp866", "cp1253", "iso8859_7"]  # Cyrillic and Greek
 
 
@@ -25,12 +28,14 @@ class Written:
 
     Attributes:
         width: fields of most records.
+        comment: what lines of comment before the header begin with, if there are any.
         evidence, doubts: sentences for a person.
     """
 
     encoding: str = "utf-8"
     delimiter: str = ","
     width: int = 1
+    comment: str | None = None
     evidence: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -79,8 +84,50 @@ def look(delivered: Delivered) -> Written:
         written.doubts.append("line ends are mixed: two files in one, or line ends inside quoted fields?")
     if seen.nul:
         written.doubts.append(f"{seen.nul:,} NUL bytes: their rows will be refused")
-    _delimiter(seen.head.removeprefix(codecs.BOM_UTF8).decode(written.encoding, "replace"), written)
+    head, above = _comment(delivered, seen.head.removeprefix(codecs.BOM_UTF8))
+    if above and _header_is_among(name, above, head, written.encoding):
+        head, above = b"\n".join([*above, head]), []
+    if above:
+        written.comment = COMMENT
+        written.evidence.append(f"{len(above):,} lines of comment before the header, each begins with {COMMENT!r}")
+    _delimiter(head.decode(written.encoding, "replace"), written)
     return written
+
+
+def _comment(delivered: Delivered, head: bytes) -> tuple[bytes, list[bytes]]:
+    """The head of the file from the header on, and the lines of comment above it."""
+    if not head.startswith(COMMENT.encode()):
+        return head, []
+    begun = begin(files.blocks(delivered, lambda _: None), delivered.name, encoding="utf-8", comment=COMMENT)
+    above = LINE_END.split(head, maxsplit=begun.line - 1)[: begun.line - 1]
+    return begun.buffer[:HEAD], above + [b""] * (begun.line - 1 - len(above))
+
+
+def _header_is_among(name: str, above: list[bytes], head: bytes, encoding: str) -> bool:
+    """Whether the header itself begins like a comment: it has as many fields as the rows have.
+
+    Raises:
+        BadInput: it stands among other lines of comment.
+    """
+    found = Written(encoding=encoding)
+    _delimiter(head.decode(encoding, "replace"), found)
+    like = [number for number, line in enumerate(above, start=1) if len(_fields(line, found)) == found.width]
+    if len(above) > 1 and like:
+        below = _fields(LINE_END.split(head, maxsplit=1)[0], found)
+        if found.width > 1 and not any(_NUMBER.fullmatch(each) for each in below):
+            return False  # a sentence with as many commas: what stands below it is no row
+        refuse(
+            name,
+            f"line {like[-1]}",
+            "lines of comment, one of which looks like the header",
+            f"take the others out, and the {COMMENT} before the header",
+        )
+    return bool(like)
+
+
+def _fields(line: bytes, found: Written) -> list[str]:
+    text = line[: HEAD // 4].decode(found.encoding, "replace")  # that module takes no field beyond 128 KiB
+    return next(csv.reader([text], delimiter=found.delimiter), [])
 
 
 def _preamble(name: str, head: bytes) -> None:
@@ -88,8 +135,6 @@ def _preamble(name: str, head: bytes) -> None:
     first = head.removeprefix(codecs.BOM_UTF8)
     if first.lower().startswith(b"sep="):
         refuse(name, "line 1", "a line for spreadsheets that says the delimiter", f"take it out: sed -i 1d {name}")
-    if first.startswith(b"#") and b"\n#" in first:
-        refuse(name, "line 1", "lines of comment before the header", f"take them out: sed -i '/^#/d' {name}")
     if sum(octet < 9 or 13 < octet < 32 for octet in first[:1000]) > 20:
         refuse(name, "byte 0", "control characters: this is no delimited text", "name a file of text")
 

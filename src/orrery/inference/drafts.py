@@ -94,6 +94,7 @@ def dialect(texts: Texts) -> dict[str, Any]:
         "header": True,
         "blanks": "layout" if texts.has_layout else "kept",
         "missing": texts.missing,
+        **({"comment": texts.written.comment} if texts.written.comment else {}),
     }
 
 

@@ -1,7 +1,10 @@
 """How the columns of a foreign file may fill a system's table: by names, by words, by what the values look like.
 
 What a table's columns are called elsewhere is the system's to know, and stands in its `own_data.toml` as data: a list
-of `[[fill]]`, tried in order; the first that a column of the file answers to is proposed.
+of `[[fill]]`, tried in order; the first that a column of the file answers to is proposed. Beside the keys of a form
+(`before`, `after`, `values`, `times`, `strip`, `constant`) a rule has: `names` and `look`, what answers to it;
+`precision_of`, `compose` and `error_of`, another column of the table that it belongs to (an error bar is called like
+its value, with something behind); and `doubt`, a sentence for whoever reads the draft.
 """
 
 from __future__ import annotations
@@ -13,12 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orrery.contracts import Column as Target
 from orrery.contracts import Contract
 from orrery.errors import ManifestBroken
 from orrery.inference.columns import Column, Texts
+from orrery.inference.shapes import DATES
 
 LOOKS = ("moment", "words", "number", "any")
-_KEYS = {"column", "names", "look", "before", "after", "values", "constant", "precision_of", "compose"}
+_KEYS = {
+    "column", "names", "look", "before", "after", "values", "times", "strip", "constant", "precision_of", "error_of",
+    "compose", "doubt",
+}  # fmt: skip
 
 
 @dataclass
@@ -47,10 +55,10 @@ def propose(texts: Texts, columns: Sequence[Column], target: Contract, known: Pa
         known: the system's `own_data.toml`.
     """
     found = Proposal()
-    rules = _rules(known)
+    rules = _rules(known, target)
     for rule in rules:
         if rule["column"] not in found.filled:
-            _propose(texts, columns, rule, found)
+            _propose(texts, columns, rule, found, target)
     for rule in rules:
         if rule["column"] not in found.filled and "compose" in rule:
             _compose(texts, columns, rule, found)
@@ -64,35 +72,38 @@ def propose(texts: Texts, columns: Sequence[Column], target: Contract, known: Pa
     return found
 
 
-def _rules(path: Path) -> list[dict[str, Any]]:
+def _rules(path: Path, target: Contract) -> list[dict[str, Any]]:
     """The rules of a system.
 
     Raises:
-        ManifestBroken: not TOML, or a key that is not known.
+        ManifestBroken: not TOML, a key that is not known, a column that the table does not have.
     """
     try:
-        rules = tomllib.loads(path.read_text(encoding="utf-8"))["fill"]
+        rules = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)["fill"]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
         raise ManifestBroken(
             "What columns are called elsewhere cannot be read.", looked=str(path), found=str(error), fix="mend it"
         ) from error
     for rule in rules:
-        if set(rule) - _KEYS or "column" not in rule or rule.get("look", "any") not in LOOKS:
+        is_known = rule.get("column") in target.column_names and rule.get("look", "any") in LOOKS
+        if set(rule) - _KEYS or not is_known:
             raise ManifestBroken(
                 "A rule of [[fill]] is not understood.",
                 looked=str(path),
                 found=repr(rule)[:200],
-                fix=f"keys: {', '.join(sorted(_KEYS))}",
+                fix=f"keys: {', '.join(sorted(_KEYS))}; column is one of {target.name}",
             )
     return list(rules)
 
 
-def _propose(texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], found: Proposal) -> None:
+def _propose(
+    texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], found: Proposal, target: Contract
+) -> None:
     """Propose what a rule says, if there is a column for it."""
     name = rule["column"]
     if "constant" in rule:
         found.filled[name] = {"constant": rule["constant"]}
-        found.said[name] = ["the same for every row: the file says nothing of it"]
+        found.said[name] = ["the same for every row: the file says nothing of it", *_doubts_of(rule)]
     elif "precision_of" in rule:
         moment = found.filled.get(rule["precision_of"], {})
         if "formats" in moment:
@@ -103,14 +114,25 @@ def _propose(texts: Texts, columns: Sequence[Column], rule: Mapping[str, Any], f
             answers = (
                 _plain(column.header) == _plain(wanted) and column.values and _looks(column, rule.get("look", "any"))
             )
-            if answers and _fill(texts, column, rule, found):
+            if answers and _is_beside(column, rule, found) and _fill(texts, column, rule, found, target):
                 return
 
 
-def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal) -> bool:
+def _is_beside(column: Column, rule: Mapping[str, Any], found: Proposal) -> bool:
+    """Whether an error bar is one of the value that is taken, and not of another column's (in another unit, say)."""
+    value = found.filled.get(rule.get("error_of", ""), {}).get("from")
+    return "error_of" not in rule or (value is not None and _plain(column.header).startswith(_plain(value)))
+
+
+def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal, target: Contract) -> bool:
     name = rule["column"]
+    into = next(each for each in target.columns if each.name == name)
     form: dict[str, Any] = {"from": column.header, **({"missing": column.marks} if column.marks else {})}
-    said = [f"{column.header!r}: {column.values:,} of {column.rows:,} rows have it"]
+    said = [f"{column.header!r}: {column.values:,} of {column.rows:,} rows have it", *_doubts_of(rule)]
+    if into.required and column.values < column.rows:
+        said.append(f"? {column.rows - column.values:,} rows do not have it, and every row must: they are refused")
+    if target.key == [name] and column.distinct < column.values:
+        said.append(f"? {column.distinct:,} different in {column.values:,} rows: `data validate` shows what is refused")
     for part in ("before", "after"):
         if part in rule:
             mark = rule[part].replace("'", "''")
@@ -123,10 +145,14 @@ def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal
         form |= column.shape.as_csv_form()
         said += [each for each in column.evidence if "missing" not in each]
         said += [f"? {each}" for each in column.doubts if "zone" not in each]
-        if column.shape.kind == "timestamp":
+        if column.shape.kind != "date" and into.type == "date":
+            said.append(_cut_to_days(form))
+        elif column.shape.kind == "timestamp":
             said.append("? no zone is written: UTC is taken; else say zone: Europe/Paris")
+    _measure(column, rule, into, form, said)
     if "values" in rule:
-        words, doubts = _words(texts, column, rule["values"])
+        is_listed = any((check.column, check.rule) == (name, "unknown") for check in target.checks)
+        words, doubts = _words(texts, column, rule["values"], is_listed=is_listed)
         if not words:
             return False
         form["values"] = words
@@ -135,8 +161,43 @@ def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal
     return True
 
 
-def _words(texts: Texts, column: Column, meanings: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[str]]:
-    """Which words of a column mean what; those that mean nothing known are doubts."""
+def _cut_to_days(form: dict[str, Any]) -> str:
+    """Make days of moments, where the day stands before its time; says what was done, or what is to do."""
+    for mark in (" ", "T"):
+        days = [how.partition(mark)[0] for how in form["formats"]]
+        if all(day in DATES for day in days):
+            form |= {"before": mark, "formats": list(dict.fromkeys(days))}
+            return f"the day alone is taken, what stands before {mark!r}"
+    return "? it has times of the day, the table wants days: cut them off with before or after"
+
+
+def _measure(column: Column, rule: Mapping[str, Any], into: Target, form: dict[str, Any], said: list[str]) -> None:
+    """How a number is written, and its unit; signs that are taken off."""
+    if _is_number(into.type) and _is_number(column.shape.kind):
+        form |= column.shape.as_csv_form()
+        doubts = [each for each in column.doubts if column.shape.said or "would be refused" in each]
+        said += [f"? {each}" for each in doubts]
+    elif _is_number(into.type):
+        said.append("? not all of its values are numbers: those rows are refused")
+    if "times" in rule:
+        form["times"] = str(rule["times"])
+        said.append(f"times {form['times']}: another unit")
+    if "strip" in rule:
+        form["strip"] = list(dict.fromkeys([*form.get("strip", []), *rule["strip"]]))
+
+
+def _doubts_of(rule: Mapping[str, Any]) -> list[str]:
+    return [f"? {rule['doubt']}"] if "doubt" in rule else []
+
+
+def _words(
+    texts: Texts, column: Column, meanings: Mapping[str, Sequence[str]], *, is_listed: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Which words of a column mean what; those that mean nothing known are doubts.
+
+    Args:
+        is_listed: the table takes no other words.
+    """
     words, doubts = {}, []
     counts = texts.ask(
         f"select {column.at}, count(*) from text where {texts.known(column)} group by 1 order by 2 desc, 1 limit 50"
@@ -146,9 +207,8 @@ def _words(texts: Texts, column: Column, meanings: Mapping[str, Sequence[str]]) 
         if meant is not None:
             words[text] = meant
         else:
-            doubts.append(
-                f"? {text!r} ({count:,} rows) means nothing known here: those rows are refused unless you say what"
-            )
+            then = "those rows are refused unless you say what" if is_listed else "it stays as it is"
+            doubts.append(f"? {text!r} ({count:,} rows) means nothing known here: {then}")
     return words, doubts[:8]
 
 
@@ -173,8 +233,12 @@ def _looks(column: Column, look: str) -> bool:
     if look == "words":
         return kind == "text" and 2 * column.values > column.rows
     if look == "number":
-        return kind.startswith(("numeric", "double", "small", "int", "big"))
+        return _is_number(kind)
     return True
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith(("numeric", "double", "small", "int", "big"))
 
 
 def _sources(form: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from orrery.judging import Judge
 from orrery.testing import Result
 
 sys.path.insert(0, str(Path(__file__).parent))  # the oracle and the corpus are plain modules beside the tests
-pytest.register_assert_rewrite("scenario")
+pytest.register_assert_rewrite("meteor_scenario")
 
 Deliver = Callable[..., Path]
 

@@ -1,4 +1,4 @@
-"""Inputs that are no case of the corpus (bad_inputs.py, claims/test_bad_inputs.py), through the real command."""
+"""Inputs that are no case of the corpus (meteor_bad_inputs.py, claims/test_bad_inputs.py), through the real command."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 import pytest
-from bad_inputs import CASES, FOUR, Case, lines, row
-from no_case import ELSEWHERE, OUT_OF_REACH
+from meteor_bad_inputs import CASES, FOUR, Case, lines, row
+from meteor_no_case import ELSEWHERE, OUT_OF_REACH
 
 from orrery.testing import Result, Target
 

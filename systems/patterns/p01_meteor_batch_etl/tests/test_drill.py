@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import meteor_scenario as scenario
 import pytest
-import scenario
 
 from orrery import catalogue, faults
 from orrery.claims import Told, differences

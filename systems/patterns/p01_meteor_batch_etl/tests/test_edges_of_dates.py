@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 import pytest
-from scenario import EDGES, HEADER
+from meteor_scenario import EDGES, HEADER
 
 
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])

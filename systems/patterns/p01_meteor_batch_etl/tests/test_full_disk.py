@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import meteor_scenario as scenario
 import pytest
-import scenario
 
 from orrery import catalogue, faults
 from orrery.claims import differences

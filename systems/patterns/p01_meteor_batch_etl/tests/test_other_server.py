@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenario import HEADER, same_as_oracle
+from meteor_scenario import HEADER, same_as_oracle
 
 from orrery import catalogue
 from orrery.engines import postgres_server, privileges

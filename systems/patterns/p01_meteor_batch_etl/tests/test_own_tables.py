@@ -108,6 +108,24 @@ def test_the_limit_of_a_mapping_holds_the_file_back(
     assert target.rows() == []
 
 
+def test_a_file_with_lines_of_comment_is_proposed_and_loaded_with_its_own_lines(
+    orrery_run: Any, meteor: Any, target: Target, deliver: Any
+) -> None:
+    comment = b"# made by X\n" * 30
+    path = deliver("a.csv", comment + csv(["id", "x"], "1,a", "# no more,than this", "2,b", "# odd"))
+    told = orrery_run(["data", "infer", str(path), "--json"]).json
+    assert (told["dialect"]["comment"], told["rows"], told["unreadable_rows"]) == ("#", 3, 1)
+    said = ["--contract", told["draft"]]
+    reported = orrery_run(["data", "validate", "meteor", str(path), *said, "--json"]).json
+    summary = meteor("--data", f"launches={path}", *said)
+    [file] = summary["files"]
+    assert (file["read"], file["kept"], file["rejected"]) == (reported["read"], reported["fits"], 1) == (4, 3, 1)
+    assert sorted(row["id"] for row in target.query("select * from p01_meteor.a")) == ["# no more", "1", "2"]
+    [refused] = target.query("select * from p01_meteor.a_rejected")
+    assert (refused["line"], refused["record_text"]) == (35, "# odd")
+    assert refused["byte_offset"] == path.read_bytes().index(b"# odd")
+
+
 def test_warnings_of_several_files_are_added_up(orrery_run: Any, deliver: Any, sample: bytes) -> None:
     lines = sample.splitlines()
     broken = [line.replace(b"1-y ISZ", "1-y \ufffd".encode()) for line in lines[:20]]

@@ -7,7 +7,7 @@ from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle_records import Unterminated, records
+from meteor_oracle_records import Unterminated, records
 
 from orrery import delimited
 from orrery.contracts import Dialect
@@ -95,9 +95,9 @@ def test_any_bytes_are_cut_as_the_oracle_cuts_them(
     pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
     rows: list[tuple[object, ...]] = []
     refused = []
-    small = mock.patch.multiple("orrery.delimited", BLOCK=block, RECORD_LIMIT=block)  # and as little for the header
+    small = mock.patch("orrery.beginnings.RECORD_LIMIT", block)  # and as little for the header
     try:
-        with small, mock.patch("orrery.records.BLOCK", block):
+        with small, mock.patch("orrery.delimited.BLOCK", block), mock.patch("orrery.records.BLOCK", block):
             chunks = [each.parse() for each in delimited.read(pieces, DIALECT, COLUMNS, "any.csv")]
     except BadInput:
         assert expected(data) is None

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 import pytest
-from scenario import HEADER, same_as_oracle
+from meteor_scenario import HEADER, same_as_oracle
 
 from orrery import catalogue
 from orrery.testing import Target
@@ -191,7 +191,7 @@ def test_a_copy_that_took_fewer_rows_than_were_sent_ends_the_run(
 def test_what_somebody_changes_by_hand_is_found_by_check(
     orrery_run: Any, warehouse_home: Any, target: Target, deliver: Any, change: str
 ) -> None:
-    import scenario
+    import meteor_scenario as scenario
 
     assert orrery_run(["run", "meteor", "--data", f"launches={deliver('a.csv', scenario.dirty(1))}"]).exit_code == 0
     assert orrery_run(["check", "meteor"]).exit_code == 0

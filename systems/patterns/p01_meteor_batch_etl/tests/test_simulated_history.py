@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 import pytest
 
 from orrery import catalogue, simulating, testing

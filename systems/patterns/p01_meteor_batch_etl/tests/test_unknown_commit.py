@@ -4,108 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orrery import catalogue, effects, run
-from orrery.engines import postgres, postgres_server
 from orrery.testing import Result, Target
 
 Orrery = Callable[[list[str]], Result]
 RUN = ["run", "meteor", "--profile", "services"]
-
-
-class Proxy:
-    """Stands before a server and cuts a connection off at its COMMIT: before it arrives, or before the answer does."""
-
-    def __init__(self, port: int, cut: str, *, come_back: bool) -> None:
-        self.server, self.cut, self.come_back, self.fired = port, cut, come_back, 0
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                client, _ = self.listening.accept()
-            except OSError:
-                return
-            if self.fired and not self.come_back:
-                client.close()
-                continue
-            server = socket.create_connection(("127.0.0.1", self.server))
-            threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
-
-    def pump(self, client: socket.socket, server: socket.socket) -> None:
-        """Both ways, until one side closes or the commit comes by."""
-        client.settimeout(0.02)
-        server.settimeout(0.02)
-        try:
-            while True:
-                sent = received(client)
-                if sent and b"commit\0" in sent and not self.fired:
-                    self.fired += 1
-                    if self.cut == "after":
-                        server.sendall(sent)
-                        assert self.wait_for_the_answer(server)
-                    return
-                if sent is not None:
-                    server.sendall(sent)
-                answer = received(server)
-                if answer is not None:
-                    client.sendall(answer)
-                if b"" in (sent, answer):
-                    return
-        except OSError:
-            return
-        finally:
-            client.close()
-            server.close()
-
-    @staticmethod
-    def wait_for_the_answer(server: socket.socket) -> bool:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if b"COMMIT" in (received(server) or b""):
-                return True
-        return False
-
-
-def received(side: socket.socket) -> bytes | None:
-    """What came, b"" at the end, None where nothing did."""
-    try:
-        return side.recv(1 << 16)
-    except TimeoutError:
-        return None
-
-
-@pytest.fixture
-def through(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Proxy]]:
-    """A proxy before the shared server, which the profile `services` then goes through."""
-    made: list[Proxy] = []
-
-    def stand(cut: str, *, come_back: bool) -> Proxy:
-        server = postgres_server.status(target.home)
-        assert server is not None
-        proxy = Proxy(server.port, cut, come_back=come_back)
-        made.append(proxy)
-        password = postgres.password_in(server.passfile)
-        named = {"PGHOST": "127.0.0.1", "PGPORT": str(proxy.port), "PGUSER": server.user, "PGDATABASE": server.dbname}
-        for name, value in {**named, "PGPASSWORD": password, "PGSSLMODE": "disable"}.items():
-            monkeypatch.setenv(name, value)
-        return proxy
-
-    yield stand
-    for proxy in made:
-        proxy.listening.close()
 
 
 def states(orrery_run: Orrery) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from scenario import METEOR
+from meteor_scenario import METEOR
 
 from orrery.claims import Trial
 from orrery.testing import Result, Target

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bad_inputs import CASES, Case
+from meteor_bad_inputs import CASES, Case
 
 from orrery.testing import Result, Target
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from scenario import EDGES, HEADER
+from meteor_scenario import EDGES, HEADER
 
 BLANKS = st.text(" \t", max_size=3)
 WORDS = st.one_of(

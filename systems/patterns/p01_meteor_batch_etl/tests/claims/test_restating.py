@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import oracle
+import meteor_oracle as oracle
 import pytest
-from scenario import BAD, HEADER, same_as_oracle
+from meteor_scenario import BAD, HEADER, same_as_oracle
 
 from orrery.testing import Target
 

@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 import zstandard
-from scenario import SAMPLE, file_of, laid_out
+from meteor_scenario import SAMPLE, file_of, laid_out
 
-from orrery import claims, delimited, files, records
+from orrery import beginnings, claims, delimited, files, records
 from orrery.claims import Trial
 from orrery.records import BLOCK
 
@@ -22,7 +22,7 @@ def test_rows_are_conserved(trial: Trial, engine: str, block: int, monkeypatch: 
     """Also across the edges of blocks: of 8 MB by themselves, here of a few records."""
     monkeypatch.setattr(records, "BLOCK", block)
     monkeypatch.setattr(delimited, "BLOCK", block)
-    monkeypatch.setattr(delimited, "RECORD_LIMIT", block)  # of the header
+    monkeypatch.setattr(beginnings, "RECORD_LIMIT", block)  # of the header
     monkeypatch.setattr(files, "PIECE", block // 3)
     claims.rows_are_conserved(trial, "--set", f"engine={engine}")
 

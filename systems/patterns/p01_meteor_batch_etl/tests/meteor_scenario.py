@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import oracle
+import meteor_oracle as oracle
 
 from orrery.claims import Files, Scenario, Told
 from orrery.testing import Target

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from oracle_records import Record, Unterminated, records
+from meteor_oracle_records import Record, Unterminated, records
 
 COLUMNS = [
     "Launch",

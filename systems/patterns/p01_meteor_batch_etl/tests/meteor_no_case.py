@@ -1,4 +1,4 @@
-"""What of the reliability list (3.1, 3.4 to 3.7, 3.9, 3.10) is no case of bad_inputs.py: tested elsewhere, or out of reach."""
+"""What of the reliability list (3.1, 3.4 to 3.7, 3.9, 3.10) is no case of meteor_bad_inputs.py: tested elsewhere, or out of reach."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The corpus of bad inputs that can reach a CSV loader: input, outcome, exit code, message (reliability list 3.1–3.10).
 
 Every case begins with an empty target. `accepted` is the number of launches that are loaded, `refused` the lines that
-are not, each with its rule. What of the list is no case here stands in no_case.py, with the test or the reason.
+are not, each with its rule. What of the list is no case here stands in meteor_no_case.py, with the test or the reason.
 """
 
 from __future__ import annotations
