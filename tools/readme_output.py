@@ -9,6 +9,7 @@ What differs from machine to machine (seconds, memory, speed, run ids, ports) is
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -17,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 METEOR = "systems/patterns/p01_meteor_batch_etl/README.md"
+COMET = "systems/patterns/p02_comet_star_schema/README.md"
 OWN = "docs/own-data.md"
 MISSIONS = ["--data", "launches=missions.csv"]
 # block → the commands whose output it shows, and the pages that have it; `!` in front: lines of a file that match
@@ -40,6 +43,13 @@ BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
         [["show", "meteor", "--table", "missions", "--rows", "3", "--columns", "detail,datum,rocket,status_mission"]],
         [OWN],
     ),
+    "comet-run": ([["run", "comet"]], [COMET]),
+    "comet-rejected": ([["show", "comet", "--rejected", "--columns", "line,column,rule,message"]], [COMET]),
+    "comet-picture": ([["show", "comet", "--table", "discoveries_by_year", "--rows", "1000", "--json"]], [COMET]),
+    "comet-methods": ([["show", "comet", "--table", "what_methods_see"]], [COMET]),
+    "comet-surveys": ([["show", "comet", "--table", "surveys", "--rows", "5"]], [COMET]),
+    "comet-families": ([["show", "comet", "--table", "largest_families", "--rows", "5"]], [COMET]),
+    "comet-temperate": ([["show", "comet", "--table", "temperate_small_planets"]], [COMET]),
 }
 VARIABLE = [
     (r"\d+\.\d+ s\b", "0.0 s"),
@@ -78,7 +88,8 @@ def printed() -> dict[str, str]:
 
         try:
             for block, (commands, _) in BLOCKS.items():
-                said[block] = "".join(orrery(*command) for command in commands)
+                told = "".join(orrery(*command) for command in commands)
+                said[block] = picture(json.loads(told)) if block.endswith("-picture") else indented(told)
         finally:
             orrery("down")
             orrery("down", "own")
@@ -91,6 +102,17 @@ def stretch(text: str, first: str, last: str) -> str:
     begin = next(number for number, line in enumerate(lines) if re.search(first, line))
     end = next(number for number, line in enumerate(lines) if number > begin and re.search(last, line))
     return "".join(lines[begin:end])
+
+
+def picture(rows: list[dict[str, Any]]) -> str:
+    """Planets a year and way of finding them, as a chart that the README's readers see drawn (mermaid)."""
+    ways = list(dict.fromkeys(row["method"] for row in sorted(rows, key=lambda row: -int(row["so_far"]))))[:3]
+    known = [row["year"] for row in rows if row["year"] is not None]
+    years = range(max(known) - 15, max(known) + 1)
+    of = {(row["year"], row["method"]): row["planets"] for row in rows}
+    lines = [f"line {[of.get((year, way), 0) for year in years]}" for way in ways]
+    said = f'```mermaid\nxychart-beta\n    title "Planets found a year: {", ".join(ways)}"\n'
+    return said + f'    x-axis {list(years)}\n    y-axis "planets"\n    ' + "\n    ".join(lines) + "\n```\n"
 
 
 def indented(text: str) -> str:
@@ -116,7 +138,7 @@ def differing(said: dict[str, str], root: Path = ROOT) -> list[str]:
     for block, (_, readmes) in BLOCKS.items():
         for readme in readmes:
             found = between((root / readme).read_text(encoding="utf-8"), block)
-            if found is None or comparable(found[2]) != comparable(indented(said[block])):
+            if found is None or comparable(found[2]) != comparable(said[block]):
                 wrong.append(f"{readme}: {block}")
     return wrong
 
@@ -130,8 +152,8 @@ def write(said: dict[str, str]) -> None:
             found = between(text, block)
             if found is None:
                 raise SystemExit(f"{readme} has no block {block}")
-            if comparable(found[2]) != comparable(indented(said[block])):
-                text = text[: found.start(2)] + indented(said[block]) + text[found.end(2) :]
+            if comparable(found[2]) != comparable(said[block]):
+                text = text[: found.start(2)] + said[block] + text[found.end(2) :]
                 path.write_text(text, encoding="utf-8")
 
 

@@ -1,0 +1,122 @@
+"""Did the script commit? Answered by the load token in the target, on both sides of the moment; and a full disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import comet_deliveries as deliveries
+import pytest
+from comet_scenario import SAMPLE, dirty, told
+
+from orrery import catalogue, faults
+from orrery.claims import Trial, differences
+from orrery.drills.commit_cut import CommitCut
+from orrery.engines import postgres_server
+from orrery.ledger import Ledger
+from orrery.testing import Target, orrery
+
+Through = Callable[..., CommitCut]
+MEGABYTE = 1 << 20
+SERVICES = ("--profile", "services")
+
+
+def states(trial: Trial) -> list[str]:
+    """Of all runs, the last first."""
+    ledger = Ledger(trial.target.home / "ledger.sqlite")
+    found = [run["state"] for run in ledger.runs("p02_comet")]
+    ledger.close()
+    return found
+
+
+def test_a_commit_whose_answer_was_lost(trial: Trial, through: Through) -> None:
+    """The script fails, and has loaded: the run has succeeded."""
+    content = dirty(1)
+    cut = through("after", come_back=True)
+    ended = trial.call(trial.arguments(trial.deliver("a.xml", content), *SERVICES))
+    assert cut.fired == 1
+    assert ended.exit_code == 0, ended.stderr
+    assert "the data is loaded; the tool failed after its commit" in ended.stderr
+    trial.holds(told([("a.xml", content)]))
+    assert states(trial) == ["SUCCEEDED"]
+    assert trial.run(trial.folder / "inbox" / "a.xml", *SERVICES)["nothing_new"] is True
+
+
+def test_a_commit_that_never_arrived(trial: Trial, through: Through) -> None:
+    content = dirty(2)
+    cut = through("before", come_back=True)
+    path = trial.deliver("a.xml", content)
+    ended = trial.call(trial.arguments(path, *SERVICES))
+    assert cut.fired == 1
+    assert ended.exit_code == 4, ended.stderr
+    assert not any(trial.target.state().values())
+    assert states(trial) == ["FAILED"]
+    trial.run(path, *SERVICES)
+    trial.holds(told([("a.xml", content)]))
+
+
+@pytest.mark.parametrize(("cut", "ended_as"), [("after", "SUCCEEDED"), ("before", "FAILED")])
+def test_nobody_can_say_until_the_server_is_back(trial: Trial, through: Through, cut: str, ended_as: str) -> None:
+    content = dirty(3)
+    proxy = through(cut, come_back=False)
+    path = trial.deliver("a.xml", content)
+    ended = trial.call(trial.arguments(path, *SERVICES))
+    assert proxy.fired == 1
+    assert ended.exit_code == 4, ended.stderr
+    assert "nobody can say yet whether it arrived" in ended.stderr
+    assert states(trial) == ["UNKNOWN"]
+    proxy.come_back = True
+    trial.run(path, *SERVICES)
+    assert states(trial) == ["SUCCEEDED", ended_as]
+    trial.holds(told([("a.xml", content)]))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 500 MB; without the right to mount, a folder."""
+    folder = tmp_path / "disk"
+    folder.mkdir(mode=0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=500m", "tmpfs", str(folder)]
+    is_mounted = os.geteuid() == 0 and not subprocess.run(mount, check=False, capture_output=True).returncode
+    yield folder
+    postgres_server.stop(folder / "home")
+    if is_mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_ends_the_load_and_nothing_else(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORRERY_HOME", str(disk / "home"))
+    small, much = tmp_path / "small.xml", tmp_path / "much.xml"
+    small.write_bytes(dirty(1))
+    much.write_bytes(deliveries.large("x", SAMPLE, times=10))
+    assert orrery("run", "comet", "--data", f"catalogue={small}").exit_code == 0
+    is_real, ballast = os.path.ismount(disk), disk / "ballast"
+    try:
+        if is_real:  # room for what is unpacked, not for its tables
+            with ballast.open("wb") as out:
+                for _ in range((shutil.disk_usage(disk).free - 12 * MEGABYTE) // MEGABYTE):
+                    out.write(b"x" * MEGABYTE)
+        else:
+            faults.load("planets.before:enospc")
+        ended = orrery("run", "comet", "--data", f"catalogue={much}")
+    finally:
+        faults.load(None)
+        ballast.unlink(missing_ok=True)
+    assert ended.exit_code in ((4, 8) if is_real else (8,)), ended.stderr
+    assert "Traceback" not in ended.stderr
+    target = Target(disk / "home", catalogue.find("p02_comet"))
+    try:
+        files = [("small.xml", small.read_bytes())]
+        assert differences(told(files), target.rows("p02_comet.discoveries"), target.rejects()) == []
+        again = orrery("run", "comet", "--data", f"catalogue={much}")
+        assert again.exit_code == 0, again.stderr
+        files.append(("much.xml", much.read_bytes()))
+        assert differences(told(files), target.rows("p02_comet.discoveries"), target.rejects()) == []
+        assert target.broken_invariants() == []
+    finally:
+        target.connection.close()
