@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +14,8 @@ from typing import Any
 import pytest
 
 from orrery import catalogue, leftovers, testing
-from orrery.drills.commit_cut import CommitCut
-from orrery.engines import postgres, postgres_server
+from orrery.commit_cut import CommitCut
+from orrery.engines import postgres, postgres_server, privileges
 from orrery.testing import Result, Target
 
 pytest.register_assert_rewrite("orrery.claims")  # a claim that does not hold shows its two sides
@@ -118,6 +120,36 @@ def orrery_run(warehouse_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         return testing.orrery(*arguments)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def postgres_16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server that Orrery did not start; gives the variables that lead to it."""
+    root = tmp_path_factory.mktemp("other")
+    programs = postgres_server.bin_folder().parents[1] / "pginstall" / "bin"
+    user = privileges.other_user(root)
+    if user:
+        os.chown(root, *user)
+
+    def call(program: str, *arguments: str) -> None:
+        command = [str(programs / program), *arguments]
+        reach = [root, programs / "postgres"]
+        done = privileges.run(command, user, reach, root, postgres_server.ENVIRONMENT)
+        assert done.returncode == 0, done.stdout
+
+    password = secrets.token_urlsafe(24)
+    privileges.write_private(root / "pwfile", password + "\n", user)
+    call("initdb", "-D", "data", "-U", "them", "--auth=scram-sha-256", "--pwfile=pwfile", "-E", "UTF8", "--locale=C")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c timezone=Asia/Kathmandu"
+    call("pg_ctl", "start", "-D", "data", "-l", "log", "-w", "-o", options)
+    try:
+        named = {"PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "them", "PGDATABASE": "postgres"}
+        yield {**named, "PGPASSWORD": password}
+    finally:
+        call("pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
 
 
 @pytest.fixture

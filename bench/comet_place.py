@@ -106,7 +106,14 @@ class Place:
     def straight(self, full: bool = False) -> list[str]:
         """What jobs/load.sh has psql do, without the script around it; the working folder is a landing."""
         values = {"lock": "1", "full": str(full).lower(), "run_id": "bench", "token": f"bench-{time.time_ns()}"}
-        values |= {"tables": "bench", "wait": "0", "refused_limit": "0.5", "ON_ERROR_STOP": "1"}
+        values |= {
+            "merge_batch": str(SQL / "merge_batch.sql"),
+            "loaded_at": "",
+            "tables": "bench",
+            "wait": "0",
+            "refused_limit": "0.5",
+            "ON_ERROR_STOP": "1",
+        }
         given = [word for name, value in values.items() for word in ("-v", f"{name}={value}")]
         return [str(postgres_server.bin_folder() / "psql"), "-XqAt", "-F", "\t", *given, "-f", str(SQL / "load.sql")]
 

@@ -63,6 +63,25 @@ def test_it_installs_runs_and_passes_its_tests_on_its_own(project: Path) -> None
     assert [row["name"] for row in json.loads(listed.stdout)] == ["Meteor"], "no catalogue"
 
 
+@pytest.mark.slow
+def test_a_system_that_a_script_loads_does_so_on_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "my comet"
+    assert testing.orrery("eject", "comet", str(folder)).exit_code == 0
+    try:
+        ran = make(folder, "run")
+        assert ran.returncode == 0, ran.stderr
+        assert "4,127 rows read = 4,121 kept + 6 refused" in ran.stdout
+        again = make(folder, "run")
+        assert "nothing new" in again.stdout
+        tested = make(folder, "test", "ARGS=-m 'not catalogue and not slow'")
+        assert tested.returncode == 0, tested.stdout[-3000:]
+        passed = re.search(r"=+ ([0-9]+) passed(?:, [0-9]+ deselected)? in", tested.stdout)
+        assert passed is not None, tested.stdout[-500:]
+        assert int(passed[1]) > 150
+    finally:
+        make(folder, "down")
+
+
 def test_it_is_the_same_every_time_and_names_no_path_of_this_machine(project: Path) -> None:
     files = ejecting.contents(METEOR, project.name)
     assert files == ejecting.contents(METEOR, project.name)

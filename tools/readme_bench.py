@@ -17,7 +17,10 @@ from typing import Any
 from orrery import drawing
 
 ROOT = Path(__file__).resolve().parents[1]
-READMES = {"meteor": "systems/patterns/p01_meteor_batch_etl/README.md"}
+READMES = {
+    "meteor": "systems/patterns/p01_meteor_batch_etl/README.md",
+    "comet": "systems/patterns/p02_comet_star_schema/README.md",
+}
 BEGIN, END = "<!-- {}:begin -->\n", "<!-- {}:end -->"
 
 
@@ -32,6 +35,22 @@ def table(results: list[dict[str, Any]]) -> str:
             found = each["ways"].get(way)
             cells += [f"{found['median']:.1f}", f"{found['ratio']:.2f}", f"{found['peak_mb']:,}"] if found else [""] * 3
         lines.append(f"| {facts['what']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def parts(results: dict[str, Any]) -> str:
+    """What was measured part by part, each against what it is to be compared with; then the questions."""
+    lines = ["| way | planets | s | ratio | peak MB |", "|---|--:|--:|--:|--:|"]
+    for found in results["ways"].values():
+        ratio = f"{found['ratio']:.2f}" if found["ratio"] is not None else ""
+        lines.append(
+            f"| {found['what']} | {found['planets']:,} | {found['median']:.2f} | {ratio} | {found['peak_mb']:,} |"
+        )
+    lines += ["", "| question | rows | ms | ms without the star's indexes | ratio |", "|---|--:|--:|--:|--:|"]
+    for name, found in results["queries"].items():
+        lines.append(
+            f"| {name} | {found['rows']:,} | {found['ms']:.1f} | {found['ms_without']:.1f} | {found['ratio']:.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -56,7 +75,7 @@ def wanted(system: str, name: str, root: Path) -> dict[Path, str]:
     measured = json.loads((results / f"curve-{system}.json").read_text())
     picture = results / f"curve-{system}.svg"
     steps = "../" * (len(Path(name).parts) - 1)
-    readme = between(readme, "bench", table(sizes))
+    readme = between(readme, "bench", parts(sizes[-1]) if "queries" in sizes[0] else table(sizes))
     readme = between(readme, "curve", curve(measured, steps + picture.relative_to(root).as_posix()))
     return {root / name: readme, picture: drawing.svg(measured)}
 

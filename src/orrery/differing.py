@@ -144,13 +144,18 @@ def _data(first: Past, second: Past) -> dict[str, Any]:
 
 def _rows_then(run: Past) -> dict[str, int]:
     target = run.kept.get("target")
-    return {target["table"]: target["rows"], f"{target['table']}_rejected": target["rejected_rows"]} if target else {}
+    if not target:
+        return {}
+    rejected = target.get("rejected_table", f"{target['table']}_rejected")
+    return {target["table"]: target["rows"], rejected: target["rejected_rows"]}
 
 
 def _total(run: Past, key: str) -> int | None:
     """Rows over all files of a run; None where it never came so far as to say."""
     if "files" not in run.kept and not run.kept.get("nothing_new"):
         return None
+    if key not in next(iter(run.files.values()), {key: 0}):  # a system that counts its changes by table
+        return sum(int(each.get(key, 0)) for each in run.kept.get("changes", {}).values())
     return sum(int(each[key]) for each in run.files.values())
 
 

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 # What a tool calls between two of its steps while a run is drilled: it tells the run the step, and waits for its word.
 # When the run is dead, the tool need not go on.
-AT_STEP = """#!/bin/sh
+AT_STEP = """#!/usr/bin/env bash
 exec 5<>"$ORRERY_GO" 6<>"$ORRERY_STEPS"
 printf '%s\\n' "$1" >&6
 while kill -0 "$ORRERY_PID" 2>/dev/null; do
-    if read -r _ <&5; then exit 0; fi
+    if read -r -t 0.5 _ <&5; then exit 0; fi
 done
 exit 1
 """

@@ -146,12 +146,22 @@ def validate(
 ) -> None:
     """The misfit report: column, rule, count, the first rows, what to change. Loads nothing, writes nothing."""
     from orrery import feeds, files, misfits
+    from orrery.errors import BadInput
 
     found = catalogue.find(system)
     name = input_name or next(iter(found.inputs))
     request = requests_of(found, [f"{name}={file}"], settings, None, "embedded", 0, mapping, contract, confirm=True)[0]
+    own = feeds.of_request(request, name)
+    if own.incoming.dialect is None:
+        raise BadInput(
+            f"What {found.name} takes for '{name}' is no delimited text: it is judged as it is unpacked, in a run.",
+            looked=str(own.incoming.path),
+            found="no csvDialect",
+            fix=f"orrery run {found.name.lower()} --data {_shell(f'{name}={file}')} tells each refused row, and loads "
+            "nothing where the file does not fit; for a table of your own, --map",
+        )
     paths, _ = files.find((file,), None, request.endings(name))
-    report = misfits.report(feeds.of_request(request, name), paths, rows=rows, told=render.NowAndThen()).as_data()
+    report = misfits.report(own, paths, rows=rows, told=render.NowAndThen()).as_data()
     if as_json:
         render.document(report)
     else:

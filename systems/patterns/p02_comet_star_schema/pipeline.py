@@ -51,7 +51,7 @@ def main(run: Run) -> None:
             loaded = [counted(words) for words in ended.facts("file")]
             step.peak_mb, step.bytes_read = ended.peak_mb, size
             step.rows(**{key: sum(each[key] for each in loaded) for key in ("read", "kept", "rejected")})
-        told(run, tool, ended, loaded)
+        told(run, tool, ended, loaded, {path.name: str(path.absolute()) for path in paths})
 
 
 def loaded_by(run: Run, tool: Tool, landing: Path) -> Ended:
@@ -108,7 +108,7 @@ def counted(words: list[str]) -> dict[str, Any]:
     return {"name": name, "sha256": sha256, "file_id": int(file_id), **counts}
 
 
-def told(run: Run, tool: Tool, ended: Ended, loaded: list[dict[str, Any]]) -> None:
+def told(run: Run, tool: Tool, ended: Ended, loaded: list[dict[str, Any]], paths: Mapping[str, str]) -> None:
     """What the load made, for the run's record, its last lines, and `orrery check`."""
     run.note(target=target(tool))
     if ended.facts("outcome") != [["loaded"]]:
@@ -127,11 +127,14 @@ def told(run: Run, tool: Tool, ended: Ended, loaded: list[dict[str, Any]]) -> No
             written += [postgres.counted_by_server(connection, table, "file_id", each["file_id"]) for each in loaded]
         at = connection.info
         place = {"namespace": f"postgres://{at.host}:{at.port}"}
-        rows = {FACT: changes[FACT]["inserted"] + changes[FACT]["updated"]}
+        rows = {table: counts["inserted"] + counts["updated"] for table, counts in changes.items()}
+        rows |= {REJECTED: sum(each["rejected"] for each in loaded), FILES: len(loaded)}
         outputs = [
-            {**place, "name": f"{at.dbname}.{table}", "rows": rows.get(table, 0)} for table in run.system.outputs
+            {**place, "name": f"{at.dbname}.{table}", **({"rows": rows[table]} if table in rows else {})}
+            for table in run.system.outputs
         ]
-    run.note(files=loaded, changes=changes, written=written, lineage_outputs=outputs)
+    inputs = [{"namespace": "file", "name": paths[each["name"]], "rows": each["read"]} for each in loaded]
+    run.note(files=loaded, changes=changes, written=written, lineage_inputs=inputs, lineage_outputs=outputs)
 
 
 def target(tool: Tool) -> dict[str, Any]:

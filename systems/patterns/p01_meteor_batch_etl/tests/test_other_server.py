@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from meteor_scenario import HEADER, same_as_oracle
 
 from orrery import catalogue
-from orrery.engines import postgres_server, privileges
 from orrery.testing import Result, Target
 
-
-@pytest.fixture(scope="module")
-def postgres_16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server that Orrery did not start; gives the variables that lead to it."""
-    root = tmp_path_factory.mktemp("other")
-    programs = postgres_server.bin_folder().parents[1] / "pginstall" / "bin"
-    user = privileges.other_user(root)
-    if user:
-        os.chown(root, *user)
-
-    def call(program: str, *arguments: str) -> None:
-        command = [str(programs / program), *arguments]
-        reach = [root, programs / "postgres"]
-        done = privileges.run(command, user, reach, root, postgres_server.ENVIRONMENT)
-        assert done.returncode == 0, done.stdout
-
-    password = secrets.token_urlsafe(24)
-    privileges.write_private(root / "pwfile", password + "\n", user)
-    call("initdb", "-D", "data", "-U", "them", "--auth=scram-sha-256", "--pwfile=pwfile", "-E", "UTF8", "--locale=C")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c timezone=Asia/Kathmandu"
-    call("pg_ctl", "start", "-D", "data", "-l", "log", "-w", "-o", options)
-    try:
-        named = {"PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "them", "PGDATABASE": "postgres"}
-        yield {**named, "PGPASSWORD": password}
-    finally:
-        call("pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_meteor_on_a_server_of_another_version(

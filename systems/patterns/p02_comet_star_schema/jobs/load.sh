@@ -18,7 +18,8 @@
 #
 # Exit codes: 0 loaded, or nothing new · 2 a file that cannot be read, or a wrong call · 3 too many rows refused · 4 no
 # database · 5 another firing is at it · 6 what this script does not know · 7 the database refuses · 8 no room left ·
-# 130 interrupted. Whatever is not 0 has changed nothing.
+# 130 interrupted. Whatever is not 0 has changed nothing, unless
+# it was lost at the commit itself, which the message says; the next firing passes over what is in.
 set -euo pipefail
 umask 077
 
@@ -29,6 +30,7 @@ exec 3>&2 4>&2 # 3: who called; 4: the log, or who called
 die() { # exit code, what was asked, where it was looked, what was found, what mends it
     local text
     text=$(printf 'error %s: %s\n  looked in:  %s\n  found:      %s\n  to fix:     %s\n' "$@")
+    is_told=yes
     printf '%s\n' "$text" >&4
     [ /dev/fd/4 -ef /dev/fd/3 ] || printf '%s\n' "$text" >&3
     exit "$1"
@@ -71,6 +73,7 @@ if [ -n "${COMET_ENV:-}" ]; then
     set +a
 fi
 COMET_JOBS=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+export PGCLIENTENCODING=UTF8
 export COMET_JOBS PYTHON=${PYTHON:-python3} PGAPPNAME=${PGAPPNAME:-comet-load}
 psql=${PSQL:-psql}
 state=${COMET_STATE:-${TMPDIR:-/tmp}/comet-$(id -u)}
@@ -78,6 +81,9 @@ wait=${COMET_WAIT:-0}
 run_id=${COMET_RUN_ID:-cron-$(date -u +%Y%m%dT%H%M%S)-$$}
 token=${COMET_TOKEN:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 
+case $wait in '' | *[!0-9]*) usage "COMET_WAIT=$wait, no whole number" ;; esac
+case ${COMET_REFUSED_LIMIT:-0.5} in *[!0-9.]* | *.*.*) usage "COMET_REFUSED_LIMIT=$COMET_REFUSED_LIMIT, no share" ;; esac
+[ -z "$landed" ] || [ -f "$landed/files.tsv" ] || usage "--landed $landed, with no files.tsv in it"
 for program in "$psql" "$PYTHON"; do
     command -v "$program" >/dev/null || die 2 "A program is missing." "PATH=$PATH" "no $program" \
         "install it, or name it: PSQL=/path/to/psql, PYTHON=/path/to/python3"
@@ -85,8 +91,10 @@ done
 mkdir -p -- "$state" 2>/dev/null || :
 [ -d "$state" ] && [ ! -L "$state" ] && [ -O "$state" ] || die 7 "There is no folder for the lock and the log." "$state" \
     "not a folder of user $(id -un 2>/dev/null || id -u)" "COMET_STATE=/another/folder"
+state=$(CDPATH='' cd -- "$state" && pwd -P)
 log=${COMET_LOG:-$state/load.log}
 if [ "$log" != - ] && [ ! -t 2 ]; then
+    { : >>"$log"; } 2>/dev/null || die 2 "The log cannot be written." "$log" "no such folder, or no right" "COMET_LOG=/another/file"
     exec 2>>"$log" 4>&2
 fi
 say() { printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$run_id" "$*" >&4; }
@@ -94,15 +102,22 @@ say() { printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$run_id" "$*" >&4;
 # --- one at a time, and nothing left behind ------------------------------------------------------------------------
 
 no_room() { die 8 "There is no room left." "$state" "a file could not be written" "make room, then load again"; }
+exec 9>>"$state/load.lock"
+flock -w "$wait" 9 || die 5 "Another firing is loading." "$state/load.lock" "it is held" "wait for it: COMET_WAIT=60"
+rm -rf -- "$state"/work.* # of a firing that was killed
 work=$(mktemp -d "$state/work.XXXXXXXX") || no_room
 child=
-tidy() {
+is_told=
+tidy() { # whatever ends this script says something
+    local code=$?
     rm -rf -- "$work"
+    [ "$code" -eq 0 ] || [ -n "$is_told" ] || printf 'error %s: load.sh ended where it should not: see %s\n' "$code" "$log" >&3
 }
 interrupted() {
     trap '' INT TERM HUP PIPE
     [ -z "$child" ] || kill "$child" 2>/dev/null || :
-    say "interrupted: nothing was loaded"
+    is_told=yes
+    say "interrupted: nothing is loaded, unless it had come to its commit; the next firing knows"
     exit 130
 }
 trap tidy EXIT
@@ -120,13 +135,12 @@ attend() { # run a program to its end, and be there for signals meanwhile
 
 ask() { # psql over a file of sql/; its answer goes to $work/answer, its errors are told by their kind
     local code=0 told
-    mkfifo "$work/errors"
-    tee -- "$work/told" <"$work/errors" >&2 &
+    exec 7> >(exec tee -- "$work/told" >&4 9>&-) # what psql tells goes on at once, and is kept
     told=$!
     attend "$psql" -X -q -A -t -F "$tab" -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose "${@:2}" -f "$COMET_JOBS/../sql/$1" \
-        >"$work/answer" 2>"$work/errors" || code=$?
+        >"$work/answer" 2>&7 7>&- || code=$?
+    exec 7>&-
     wait "$told" || :
-    rm -f -- "$work/errors"
     [ "$code" -eq 0 ] || database_says "$code"
 }
 database_says() {
@@ -145,6 +159,8 @@ database_says() {
     57*:* | 08*:* | 53*:* | *connection*)
         die 4 "PostgreSQL did not answer, or went away." "$where" "$found" "start it; the next firing takes what is new" ;;
     *)
+        [ "$1" -lt 128 ] || die 4 "psql was ended by signal $(($1 - 128))." "$where" "nobody can say whether it had committed" \
+            "load again: what is in is passed over"
         [ "$1" -ne 2 ] || die 4 "PostgreSQL did not answer, or went away." "$where" "$found" "start it; the next firing takes what is new"
         die 6 "PostgreSQL could not do it: nothing was loaded." "$where" "$found" "the log has all of it: $log" ;;
     esac
@@ -165,15 +181,13 @@ unpacked() { # what is not loaded yet, into a folder
     attend "$PYTHON" "$COMET_JOBS/unpack.py" --into "$1" --known "$work/known" -- "${@:2}" 2>"$work/told" || code=$?
     cat -- "$work/told" >&4
     if [ "$code" -ne 0 ]; then
+        [ "$code" -eq 1 ] || is_told=yes
         [ /dev/fd/4 -ef /dev/fd/3 ] || cat -- "$work/told" >&3
         exit "$code"
     fi
     step unpack.after
 }
 
-exec 9>>"$state/load.lock"
-flock -w "$wait" 9 || die 5 "Another firing is loading." "$state/load.lock" "it is held" "wait for it: COMET_WAIT=60"
-find "$state" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf -- {} + # of a firing that was killed
 if [ -n "$unpack" ]; then
     unpacked "$(CDPATH='' cd -- "$unpack" && pwd -P)" "$@"
     exit 0
@@ -188,9 +202,9 @@ else
     for kind in files systems hosts planets refused; do : >"$work/$kind.tsv"; done
 fi
 cp -- "$COMET_JOBS/../data/surveys.csv" "$work/"
-tables=$(cat -- "$COMET_JOBS"/../sql/{operational,star,queries}.sql | cksum | tr ' ' -)
+tables=$(cat -- "$COMET_JOBS"/../sql/{operational,star,queries,keys}.sql | cksum | tr ' ' -)
 cd -- "$work"
-ask load.sql -v lock="$lock_number" -v full="$full" -v run_id="$run_id" -v token="$token" -v loaded_at="${COMET_LOADED_AT:-}" -v tables="$tables" -v wait="$wait" \
+ask load.sql -v lock="$lock_number" -v full="$full" -v run_id="$run_id" -v token="$token" -v loaded_at="${COMET_LOADED_AT:-}" -v tables="$tables" -v wait_ms="$((wait * 1000))" \
     -v merge_batch="$COMET_JOBS/../sql/merge_batch.sql" \
     -v refused_limit="${COMET_REFUSED_LIMIT:-0.5}" ${COMET_AT_STEP:+-v at_step=1}
 cat -- "$work/answer"

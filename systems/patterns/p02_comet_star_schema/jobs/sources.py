@@ -26,7 +26,7 @@ class Unreadable(Exception):
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-    """A file, unpacked where it is gzip (told by its first bytes)."""
+    """A regular file, unpacked where it is gzip (told by its first bytes)."""
     try:
         with Path(path).open("rb") as raw:
             is_gzip = raw.read(2) == b"\x1f\x8b"
@@ -62,6 +62,8 @@ class Bounded:
 
 def sha256(path: str) -> str:
     """The hash of a file as it was delivered."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise Unreadable(path, path, "not a regular file", "name a file")
     try:
         with Path(path).open("rb") as source:
             return hashlib.file_digest(source, "sha256").hexdigest()

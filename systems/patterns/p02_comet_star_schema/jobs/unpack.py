@@ -77,7 +77,12 @@ class Catalogue:
             self.parser.Parse(b"", True)
         except expat.ExpatError as error:
             where = f"line {error.lineno:,}, column {error.offset + 1:,}"
-            raise Unreadable(self.path, where, expat.ErrorString(error.code), "deliver it again, whole") from error
+            raise Unreadable(
+                self.path,
+                where,
+                expat.ErrorString(error.code),
+                "deliver it again, whole; its first line says its encoding",
+            ) from error
         if not self.systems:
             raise Unreadable(self.path, self.path, "no <system> in it", "deliver a catalogue that holds something")
 
@@ -172,6 +177,14 @@ def unpack(paths: list[str], into: Path, known: list[list[str]]) -> None:
     Args:
         known: what is loaded: sha256, file name, and `t` for the last that came.
     """
+    named = [Path(path).name for path in paths]
+    for path, name in zip(paths, named, strict=True):
+        if not name.isprintable():
+            raise Unreadable(path, repr(path), "a file name with characters that cannot be seen", "rename the file")
+        if named.count(name) > 1 and len({each for each in paths if Path(each).name == name}) > 1:
+            raise Unreadable(
+                path, path, "two files of this name, and a file is known by its name", "rename one of them"
+            )
     names = {name: digest for digest, name, _ in known}
     last = next(((digest, name) for digest, name, is_last in known if is_last == "t"), ("", ""))
     with contextlib.ExitStack() as stack:
@@ -241,8 +254,8 @@ def main() -> int:
         if given.texts:
             add_texts(given.into)
         else:
-            lines = given.known.read_text(encoding="utf-8").splitlines() if given.known else []
-            unpack(given.files, given.into, [line.split("\t") for line in lines])
+            lines = given.known.read_text(encoding="utf-8").removesuffix("\n").split("\n") if given.known else []
+            unpack(given.files, given.into, [line.split("\t") for line in lines if line])
     except Unreadable as error:
         return failed(2, str(error), error.where, error.found, error.fix)
     except OSError as error:

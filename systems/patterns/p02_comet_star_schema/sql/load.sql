@@ -1,5 +1,5 @@
 -- The whole load, as one transaction: tables where they are missing, what was unpacked, the operational schema, the star.
--- psql variables: run_id, token and loaded_at (of this load; empty: now), lock (its number), wait (seconds, for it), full (true: derive everything
+-- psql variables: run_id, token and loaded_at (of this load; empty: now), lock (its number), wait_ms (for it), full (true: derive everything
 -- again), tables (the version of the tables), refused_limit (the share of a file's rows that may be refused), merge_batch
 -- (the path of merge_batch.sql), at_step (if something is to be called between steps).
 -- Prints what it did, a line a fact; `outcome` is loaded, nothing_new, held_back or locked.
@@ -8,10 +8,10 @@ set client_min_messages = warning;
 set client_connection_check_interval = 500; -- ms: when this psql dies, its statement ends
 set work_mem = '128MB';
 begin;
-select pg_try_advisory_xact_lock(:lock) as is_alone, :wait > 0 as may_wait \gset
+select pg_try_advisory_xact_lock(:lock) as is_alone, :wait_ms > 0 as may_wait \gset
 \if :is_alone
 \elif :may_wait
-    set local lock_timeout = :wait000;
+    set local lock_timeout = :wait_ms;
     select pg_advisory_xact_lock(:lock);
     set local lock_timeout = 0;
 \else
@@ -24,7 +24,7 @@ select coalesce(obj_description(to_regnamespace('p02_comet'), 'pg_namespace'), '
     \ir operational.sql
     \ir star.sql
     \ir queries.sql
-    comment on schema p02_comet is :'tables'; -- a checksum of these three files: once made, no reader waits for it
+    comment on schema p02_comet is :'tables'; -- a checksum of these files and keys.sql: once made, no reader waits for it
 \endif
 
 \set step begin.before
@@ -91,6 +91,10 @@ from p02_comet.files f join landed_files l using (file_name) where f.is_current 
 \echo facts_inserted :facts_inserted
 \echo facts_updated :facts_updated
 \echo facts_deleted :facts_deleted
+\if :is_made
+\else
+    \ir keys.sql
+\endif
 \set step commit.before
 \ir step.sql
 commit;

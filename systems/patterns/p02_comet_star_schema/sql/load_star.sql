@@ -8,8 +8,9 @@ set local search_path = p02_comet, p02_comet_operational, pg_temp;
     insert into changed select name from system union select system_name from fct_discovery
     union select system_name from dim_star where system_name is not null on conflict do nothing;
 \endif
-create temporary table touched on commit drop as select system from changed;
-delete from changed;
+create temporary table touched (system text) on commit drop;
+with gone as (delete from changed returning system) -- at once: a note that comes meanwhile stays for the next load
+insert into touched select system from gone;
 create unique index on touched (system);
 analyze touched;
 select count(*) > 0.1 * greatest((select reltuples from pg_class where oid = 'p02_comet.dim_star'::regclass), 1000) as is_large
@@ -41,11 +42,12 @@ with wanted as (
         metallicity = excluded.metallicity, mag_v = excluded.mag_v, age_gyr = excluded.age_gyr,
         spectral_type = excluded.spectral_type, spectral_class = excluded.spectral_class, is_inferred = excluded.is_inferred
     where (known.system_name, known.kind, known.stars_in_system, known.right_ascension, known.declination, known.distance_pc, known.mass_sun,
-            known.radius_sun, known.temperature_k, known.metallicity, known.mag_v, known.age_gyr, known.spectral_type, known.is_inferred)
+            known.radius_sun, known.temperature_k, known.metallicity, known.mag_v, known.age_gyr, known.spectral_type, known.spectral_class,
+            known.is_inferred)
         is distinct from
         (excluded.system_name, excluded.kind, excluded.stars_in_system, excluded.right_ascension, excluded.declination,
             excluded.distance_pc, excluded.mass_sun, excluded.radius_sun, excluded.temperature_k, excluded.metallicity,
-            excluded.mag_v, excluded.age_gyr, excluded.spectral_type, excluded.is_inferred)
+            excluded.mag_v, excluded.age_gyr, excluded.spectral_type, excluded.spectral_class, excluded.is_inferred)
     returning (known.xmax = 0) as is_new
 )
 select count(*) filter (where is_new) as stars_inserted, count(*) filter (where not is_new) as stars_updated

@@ -6,7 +6,7 @@ insert into source (file_name) select file_name from landed_files on conflict do
 
 create temporary table sources on commit drop as
 select l.number, s.source_id, l.is_whole from landed_files l join source s using (file_name);
-analyze sources;
+analyze sources; -- one row a file: without that the planner thinks of thousands, and sorts the planets
 
 -- systems that a catalogue restates, whole; tables of planets only add to what they name
 create temporary table restated on commit drop as

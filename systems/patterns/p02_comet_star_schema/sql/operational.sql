@@ -1,5 +1,6 @@
 -- The operational schema, in third normal form: what is known now of systems, their stars and their planets.
 -- `source` is the name of a delivered file: what a file brought, and does not bring any more, is gone.
+-- The foreign keys that every row has: keys.sql.
 create schema if not exists p02_comet_operational;
 set local search_path = p02_comet_operational;
 
@@ -15,13 +16,13 @@ create table if not exists system (
     declination     text,
     distance_pc     numeric check (distance_pc > 0),
     is_described    boolean not null,
-    source_id       integer not null references source
+    source_id       integer not null
 );
 
 -- what planets go round: a star, or a pair of stars
 create table if not exists host (
     host_id       bigint generated always as identity primary key,
-    system_id     bigint not null references system,
+    system_id     bigint not null,
     name          text not null unique,
     kind          text not null check (kind in ('star', 'binary')),
     part_of_id    bigint references host on delete set null,
@@ -33,7 +34,7 @@ create table if not exists host (
     age_gyr       numeric check (age_gyr >= 0),
     spectral_type text,
     is_described  boolean not null, -- false: nobody has described it yet, a planet names it
-    source_id     integer not null references source,
+    source_id     integer not null,
     unique (host_id, system_id)
 );
 
@@ -58,12 +59,12 @@ create table if not exists survey (
 create table if not exists planet (
     planet_id                   bigint generated always as identity primary key,
     name                        text not null unique,
-    system_id                   bigint not null references system,
+    system_id                   bigint not null,
     host_id                     bigint, -- none: it goes round no star
     status                      text not null
         check (status in ('confirmed', 'candidate', 'controversial', 'retracted', 'solar_system')),
-    method_id                   integer references method,
-    facility_id                 integer references facility,
+    method_id                   integer,
+    facility_id                 integer,
     discovery_year              integer check (discovery_year between 1600 and 2100),
     updated_on                  date,
     mass_mj                     numeric check (mass_mj >= 0),
@@ -87,9 +88,7 @@ create table if not exists planet (
     temperature_k               numeric check (temperature_k >= 0),
     temperature_error_minus     numeric check (temperature_error_minus >= 0),
     temperature_error_plus      numeric check (temperature_error_plus >= 0),
-    source_id                   integer not null references source,
-    foreign key (host_id, system_id) references host (host_id, system_id) -- a planet lies where its star lies
-        deferrable initially deferred
+    source_id                   integer not null
 );
 
 create index if not exists host_system on host (system_id);

@@ -81,14 +81,15 @@ create table if not exists dim_date (
     weekday   text
 );
 
+-- its foreign keys and indexes: keys.sql
 create table if not exists fct_discovery (
     planet_name                 text primary key, -- degenerate
     system_name                 text not null,    -- degenerate
-    star_key                    bigint not null references dim_star,
-    method_key                  integer not null references dim_method,
-    facility_key                integer not null references dim_facility,
-    discovery_date_key          integer not null references dim_date,
-    update_date_key             integer not null references dim_date,
+    star_key                    bigint not null,
+    method_key                  integer not null,
+    facility_key                integer not null,
+    discovery_date_key          integer not null,
+    update_date_key             integer not null,
     mass_mj                     numeric,
     mass_error_minus            numeric,
     mass_error_plus             numeric,
@@ -113,13 +114,6 @@ create table if not exists fct_discovery (
     load_id                     bigint not null -- the load that wrote it last
 );
 
-create index if not exists fct_discovery_star on fct_discovery (star_key);
-create index if not exists fct_discovery_method on fct_discovery (method_key);
-create index if not exists fct_discovery_facility on fct_discovery (facility_key);
-create index if not exists fct_discovery_discovery_date on fct_discovery (discovery_date_key);
-create index if not exists fct_discovery_update_date on fct_discovery (update_date_key);
-create index if not exists fct_discovery_system on fct_discovery (system_name);
-create index if not exists fct_discovery_load on fct_discovery (load_id);
 create index if not exists dim_star_system on dim_star (system_name);
 
 insert into dim_star (star_key, star_name, kind, is_inferred) values (-1, 'not known', 'not known', false) on conflict do nothing;

@@ -1,4 +1,4 @@
-"""Did the script commit? Answered by the load token in the target, on both sides of the moment; and a full disk."""
+"""Did the script commit? Answered by the load token in the target, on both sides; a full disk; another server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from comet_scenario import SAMPLE, dirty, told
 
 from orrery import catalogue, faults
 from orrery.claims import Trial, differences
-from orrery.drills.commit_cut import CommitCut
+from orrery.commit_cut import CommitCut
 from orrery.engines import postgres_server
 from orrery.ledger import Ledger
 from orrery.testing import Target, orrery
@@ -72,6 +72,27 @@ def test_nobody_can_say_until_the_server_is_back(trial: Trial, through: Through,
     trial.run(path, *SERVICES)
     assert states(trial) == ["SUCCEEDED", ended_as]
     trial.holds(told([("a.xml", content)]))
+
+
+def test_comet_on_a_server_of_another_version(
+    postgres_16: dict[str, str], trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in postgres_16.items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "state"
+    monkeypatch.setenv("ORRERY_HOME", str(home))
+    there = Target(home, catalogue.find("p02_comet"), profile="services")
+    try:
+        assert there.connection.info.server_version // 10_000 == 16
+        files = [("a.xml", dirty(1)), ("a.xml", dirty(2)), ("b.xml", dirty(3))]
+        for name, content in files:
+            trial.run(trial.deliver(name, content), *SERVICES)
+        assert differences(told(files), there.rows("p02_comet.discoveries"), there.rejects()) == []
+        before = there.state()
+        assert trial.run(trial.folder / "inbox", "--set", "mode=full", *SERVICES)["nothing_new"] is True
+        assert there.state() == before
+    finally:
+        there.connection.close()
 
 
 @pytest.fixture

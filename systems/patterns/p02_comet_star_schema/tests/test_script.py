@@ -13,6 +13,7 @@ import pytest
 from comet_deliveries import catalogue, systems_of
 from comet_scenario import FOLDER, SAMPLE, dirty, told
 
+from orrery import effects
 from orrery.claims import Trial
 from orrery.engines import postgres
 
@@ -60,6 +61,7 @@ def test_shellcheck_has_nothing_to_say() -> None:
         (["--landed", "/nowhere"], "--landed without a folder"),
         (["--landed", ".", "a.xml"], "files and --landed"),
         (["--unpack", ".", "--landed", "."], "--unpack and --landed"),
+        (["--landed", "."], "with no files.tsv in it"),
     ],
 )
 def test_a_wrong_call_says_what_is_right(script: Script, words: list[str], found: str) -> None:
@@ -67,6 +69,53 @@ def test_a_wrong_call_says_what_is_right(script: Script, words: list[str], found
     assert ended.returncode == 2
     assert found in ended.stderr
     assert "to fix:     load.sh [--full] FILE …" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["tab\there.xml", "line\nfeed.xml", "\u2028.xml"])
+def test_a_file_name_that_cannot_be_seen_is_refused(script: Script, trial: Trial, name: str) -> None:
+    ended = script(trial.deliver(name, SMALL))
+    assert ended.returncode == 2, ended.stderr
+    assert "rename the file" in ended.stderr
+    assert not any(trial.target.state().values())
+
+
+def test_two_files_of_one_name_and_what_is_no_file(script: Script, trial: Trial, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(SMALL)
+    ended = script(trial.deliver("a.xml", SMALL), tmp_path / "a.xml")
+    assert (ended.returncode, "two files of this name" in ended.stderr) == (2, True), ended.stderr
+    os.mkfifo(tmp_path / "pipe.xml")
+    ended = script(tmp_path / "pipe.xml")
+    assert (ended.returncode, "not a regular file" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_settings_that_are_odd(script: Script, trial: Trial, tmp_path: Path) -> None:
+    path = trial.deliver("a.xml", SMALL)
+    assert script(path, COMET_WAIT="abc").returncode == 2
+    assert script(path, COMET_REFUSED_LIMIT="abc").returncode == 2
+    assert script(path, COMET_LOG="/nowhere/x.log").returncode == 2
+    (tmp_path / "odd[1]").mkdir()
+    assert script(path, COMET_STATE=f"{tmp_path / 'odd[1]'}/").returncode == 0
+    assert [each.name for each in (tmp_path / "odd[1]").iterdir()] == ["load.lock"]
+
+
+def test_a_firing_waits_for_the_lock_of_the_server(script: Script, trial: Trial) -> None:
+    path = trial.deliver("a.xml", SMALL)
+    trial.target.connection.execute("select pg_advisory_lock(%s)", (effects.lock_key("p02_comet"),))
+    try:
+        ended = script(path, COMET_WAIT="1")
+        assert ended.returncode == 5, ended.stderr
+    finally:
+        trial.target.connection.execute("select pg_advisory_unlock(%s)", (effects.lock_key("p02_comet"),))
+    assert script(path, COMET_WAIT="1").returncode == 0
+
+
+def test_a_program_that_breaks_down_is_told(script: Script, trial: Trial, tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    broken.chmod(0o755)
+    ended = script(trial.deliver("a.xml", SMALL), PYTHON=str(broken))
+    assert ended.returncode == 1
+    assert "load.sh ended where it should not" in ended.stderr
 
 
 def test_a_file_that_is_not_there(script: Script, trial: Trial, tmp_path: Path) -> None:
@@ -151,12 +200,18 @@ def test_a_file_that_changes_while_it_is_read(trial: Trial, tmp_path: Path) -> N
         "unpack.Catalogue.read = and_change\nsys.exit(unpack.main())\n"
     )
     (tmp_path / "changes.py").write_text(code, encoding="utf-8")
-    changer.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path / "changes.py"} "$@"\n', encoding="utf-8")
+    changer.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "changes.py"}" "$@"\n', encoding="utf-8")
     changer.chmod(0o755)
     ended = Script(trial, tmp_path / "state")(path, PYTHON=str(changer))
     assert ended.returncode == 2, ended.stderr
     assert "it changed while it was read" in ended.stderr
     assert not any(trial.target.state().values())
+
+
+def test_a_catalogue_is_not_validated_as_delimited_text(trial: Trial) -> None:
+    ended = trial.call(["data", "validate", "comet", str(trial.deliver("a.xml", SMALL))])
+    assert ended.exit_code == 2
+    assert "judged as it is unpacked" in ended.stderr
 
 
 def test_no_decision_reads_the_clock() -> None:
@@ -213,7 +268,7 @@ def test_a_script_that_is_ended_ends_its_children(script: Script, trial: Trial, 
     os.killpg(process.pid, 15)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert b"interrupted: nothing was loaded" in err
+    assert b"interrupted: nothing is loaded" in err
     assert not any(trial.target.state().values())
     assert {each.name for each in (tmp_path / "state").iterdir()} == {"load.lock"}
     assert script(path).returncode == 0
