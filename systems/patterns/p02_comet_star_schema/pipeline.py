@@ -43,6 +43,7 @@ def main(run: Run) -> None:
     landing = run.work() / "landing"
     landing.mkdir()
     with handover.to_tool(run, "warehouse", tables(run), at_step="COMET_AT_STEP") as tool:
+        run.contracts["catalogue"] = run.contract("catalogue")  # a mapping puts its own in its place
         unpack = own.unpacked if run.request.mapping else unpacked
         known = unpack(run, tool, paths, landing)
         run.note(files_known=known)
