@@ -36,7 +36,7 @@ lint: ## style, types and the house rules; changes nothing
 	@sh tools/bootstrap.sh test
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
-	@$(PY) -m mypy
+	@$(MAKE) types
 	@$(PY) -m pytest -q tests/test_house_rules.py
 
 fmt: ## format the code and mend what can be mended
@@ -47,6 +47,7 @@ fmt: ## format the code and mend what can be mended
 types: ## the type checker alone
 	@sh tools/bootstrap.sh test
 	@$(PY) -m mypy
+	@for jobs in systems/*/*/jobs; do MYPYPATH=$$jobs $(PY) -m mypy --explicit-package-bases $$jobs || exit 1; done
 
 bench: ## compare a system with what you would use instead (`orrery bench` measures it alone, at several sizes)
 	@sh tools/bootstrap.sh bench

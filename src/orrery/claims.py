@@ -200,6 +200,7 @@ def rerun_changes_nothing(trial: Trial) -> None:
     assert any(before[0].values())
     again = trial.run(path)
     assert (trial.target.state(), trial.target.query(loads)) == before
+    assert not (trial.target.home / "work" / trial.target.system.slug).exists(), "what need not be kept is gone"
     assert again["nothing_new"] is True
     assert again["files_known"] == [{"name": "a.csv", "loaded_as": "a.csv"}]
     renamed = trial.run(trial.deliver("b.csv", path.read_bytes()))

@@ -1,7 +1,7 @@
 """Loads that a tool carries out by itself: a script, a dbt project, a Spark job. The transaction is the tool's.
 
-    with handover.to_tool(run, "warehouse", tables) as tool:
-        code, printed = tool.load(["bash", "load.sh", …], environment={…})
+    with handover.to_tool(run, "warehouse", tables, at_step="COMET_AT_STEP") as tool:
+        ended = tool.load(["bash", "load.sh", …], environment, run.following("load"))
 
 The run prepares the target and settles what died before, under the system's lock; then it lets go of the lock and
 starts the tool, which takes the same lock (`effects.lock_key`) and commits the run's token together with its data. A
@@ -54,7 +54,8 @@ class Ended:
     Attributes:
         printed: the lines of its standard output.
         told: the lines of its standard error.
-        peak_mb: the largest resident memory of one of its processes (not of the server), in MB.
+        peak_mb: the largest resident memory of one of its processes (not of the server), in MB; never below what this
+            process held when it started the tool (Linux counts the fork).
     """
 
     code: int

@@ -49,9 +49,12 @@ def rows(
             " order by 1",
             (schema,),
         ).fetchall()
-        # a view has an order of its own
-        views = connection.execute("select from pg_views where schemaname = %s and viewname = %s", (schema, name))
-        order = sql.SQL("") if views.fetchall() else sql.SQL("order by 1, 2")
+        view = "select definition from pg_views where schemaname = %s and viewname = %s"
+        has_order = [  # what stands behind its last ORDER BY is not the rest of a window
+            "FROM" not in text.rpartition("ORDER BY")[2]
+            for (text,) in connection.execute(view, (schema, name)).fetchall()
+        ]
+        order = sql.SQL("") if any(has_order) else sql.SQL("order by 1, 2")
         if (name,) not in there:
             raise BadInput(
                 f"{system.name} has made no table {name} here."

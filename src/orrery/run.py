@@ -181,13 +181,19 @@ class Run:
         return path
 
     def following(self, step: str) -> Callable[[str], None]:
-        """Takes the lines that a tool tells while it works: `progress done total rows` is shown, the rest is kept."""
+        """Takes the lines that a tool tells while it works, and shows how far it is; the rest is kept in the events.
+
+        Shown are `progress <bytes done> <bytes in all> <rows>` and `step <name>.before`.
+        """
 
         def told(line: str) -> None:
             words = line.split()
             if len(words) == 4 and words[0] == "progress":
                 self.reporter.step_progress(step, *map(int, words[1:]))
-            elif line:
+                return
+            if len(words) == 2 and words[0] == "step" and words[1].endswith(".before"):
+                self.reporter.step_reached(step, words[1].removesuffix(".before"))
+            if line:
                 self.event("tool", step=step, line=line)
 
         return told

@@ -18,6 +18,9 @@ class Reporter(Protocol):
     def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
         """How far a step is: `done` of `total` bytes, and rows so far."""
 
+    def step_reached(self, name: str, where: str) -> None:
+        """How far a tool is that does the step: the name of what it begins now."""
+
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """A step has ended; `step` is what `run.json` keeps of it."""
 

@@ -131,6 +131,9 @@ class Quiet:
     def step_progress(self, name: str, done: int, total: int, rows: int) -> None:
         """Nothing is said."""
 
+    def step_reached(self, name: str, where: str) -> None:
+        """Nothing is said."""
+
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """Nothing is said."""
 
@@ -174,6 +177,10 @@ class Lines(Quiet):
             self._show_bar(name, done, total)
         else:
             self._timed(f"{in_a_line(name):28} {done / max(total, 1):5.0%}  {rows:,} rows so far")
+
+    def step_reached(self, name: str, where: str) -> None:
+        """A timed line, so that long work is seen to go on."""
+        self._timed(f"{in_a_line(name):28} now: {in_a_line(where)}")
 
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """The step's line."""

@@ -48,7 +48,8 @@ class Ground:
         self.proxy = Proxy(server.port)
         named = {"PGHOST": "127.0.0.1", "PGPORT": str(self.proxy.port), "PGUSER": server.user}
         password = postgres.password_in(server.passfile)
-        own = {**environment, **named, "PGDATABASE": server.dbname, "PGPASSWORD": password}
+        source = str(Path(__file__).resolve().parents[2])  # these processes run the code that drills them
+        own = {**environment, **named, "PYTHONPATH": source, "PGDATABASE": server.dbname, "PGPASSWORD": password}
         self.fork = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.beside = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.elsewhere = Fork(folder, {**own, "ORRERY_HOME": str(folder / "elsewhere")})

@@ -81,13 +81,13 @@ def script(run: Run, *arguments: str) -> list[str]:
 
 def surroundings(run: Run, tool: Tool) -> Mapping[str, str]:
     """The environment of the script: the database, where it may write, and this run's name and token."""
-    own = {"PYTHON": sys.executable, "PSQL": str(postgres.psql() or "psql"), "PGAPPNAME": run.run_id}
-    own |= {"COMET_STATE": str(run.work()), "COMET_LOG": "-", "COMET_RUN_ID": run.run_id, "COMET_TOKEN": run.token}
-    own["COMET_LOADED_AT"] = run.now().isoformat()
-    own["COMET_WAIT"] = str(int(run.request.wait_seconds))
+    given = {"PYTHON": sys.executable, "PSQL": str(postgres.psql() or "psql"), "PGAPPNAME": run.run_id}
+    given |= {"COMET_STATE": str(run.work()), "COMET_LOG": "-", "COMET_PROGRESS": "yes", "COMET_RUN_ID": run.run_id}
+    given |= {"COMET_TOKEN": run.token, "COMET_LOADED_AT": run.now().isoformat()}
+    given["COMET_WAIT"] = str(int(run.request.wait_seconds))
     says = run.feed("catalogue").incoming if run.request.mapping else run.contract("catalogue")
-    limit = says.refused_rows_limit
-    return {**postgres.tool_environment(tool.binding), **own, "COMET_REFUSED_LIMIT": str(limit)}
+    given["COMET_REFUSED_LIMIT"] = str(says.refused_rows_limit)
+    return {**postgres.tool_environment(tool.binding), **given}
 
 
 def unpacked(run: Run, tool: Tool, paths: list[Path], landing: Path) -> list[dict[str, str]]:

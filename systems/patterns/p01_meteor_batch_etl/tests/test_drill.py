@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +12,13 @@ import pytest
 
 from orrery import catalogue, faults
 from orrery.claims import Told, differences
-from orrery.drills import campaign, trials
+from orrery.drills import campaign, checks, trials
 from orrery.drills.trials import Case, Ground
-from orrery.drills.verdicts import CODES
 from orrery.testing import Target, orrery
 
 METEOR = catalogue.find("p01_meteor")
 FILES = [("a.csv", scenario.dirty(1))]
 TOLD = scenario.told(FILES)
-CELLS = tomllib.loads((Path(__file__).parent / "faults.toml").read_text(encoding="utf-8"))["cells"]
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +49,11 @@ def test_a_fault_leaves_nothing_lost_and_nothing_doubled(
     ground: tuple[Ground, list[Case]], fault: str, point: str
 ) -> None:
     drilled, [_, restated, *_] = ground
-    verdict = trials.attempt(drilled, restated, fault, point)
-    assert verdict.wrong == []
-    assert verdict.has_fired
+    checks.fault_is_survived(drilled, restated, fault, point)
 
 
 def test_two_runs_at_once_end_as_one_after_the_other(ground: tuple[Ground, list[Case]]) -> None:
-    drilled, _ = ground
-    for number in range(3):
-        assert trials.together(drilled, number, random.Random(number)).wrong == []  # noqa: S311 (a seed)
+    checks.pairs_end_in_turn(ground[0])
 
 
 def test_every_step_has_its_pair_of_points(ground: tuple[Ground, list[Case]]) -> None:
@@ -189,18 +181,7 @@ def test_a_plan_that_is_none_is_refused(text: str) -> None:
 
 
 def test_every_cell_of_the_matrix_names_what_proves_it() -> None:
-    assert list(CELLS) == [f"F{number}" for number in range(1, 21)]
-    tests = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in (Path(__file__).parent, Path(__file__).parents[4] / "tests")
-        for path in folder.rglob("test_*.py")
-    )
-    for cell, named in CELLS.items():
-        assert set(named) <= {"what", "drill", "tests", "not_here"}, cell
-        assert named.get("drill") or named.get("tests") or named.get("not_here"), cell
-        assert set(named.get("drill", [])) <= {*CODES, "concurrency"}, cell
-        for test in named.get("tests", []):
-            assert f"def {test}(" in tests, f"{cell}: {test}"
+    checks.every_cell_is_proven(Path(__file__).parent)
 
 
 def test_the_command_lists_points_and_refuses_a_fault_that_is_none(

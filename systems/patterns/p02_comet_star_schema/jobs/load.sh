@@ -13,6 +13,7 @@
 #   COMET_STATE   where the lock and the log lie; by default a folder of this user's below TMPDIR
 #   COMET_LOG     the log; `-` is standard error, which it is on a terminal anyway
 #   COMET_WAIT    seconds to wait for another firing (0)
+#   COMET_PROGRESS  if set, unpacking says every second how far it is
 #   COMET_REFUSED_LIMIT   the share of a file's rows that may be refused; beyond it nothing is loaded (0.5)
 #   PSQL, PYTHON  which programs to use
 #
@@ -131,17 +132,21 @@ attend() { # run a program to its end, and be there for signals meanwhile
     return "$code"
 }
 
+followed() { # the same; what the program tells goes on at once, and is kept in $work/told
+    local code=0 teller
+    exec 7> >(exec tee -- "$work/told" >&4 9>&-)
+    teller=$!
+    attend "$@" 2>&7 7>&- || code=$?
+    exec 7>&-
+    wait "$teller" || :
+    return "$code"
+}
+
 # --- the database --------------------------------------------------------------------------------------------------
 
 ask() { # psql over a file of sql/; its answer goes to $work/answer, its errors are told by their kind
-    local code=0 told
-    exec 7> >(exec tee -- "$work/told" >&4 9>&-) # what psql tells goes on at once, and is kept
-    told=$!
-    attend "$psql" -X -q -A -t -F "$tab" -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose "${@:2}" -f "$COMET_JOBS/../sql/$1" \
-        >"$work/answer" 2>&7 7>&- || code=$?
-    exec 7>&-
-    wait "$told" || :
-    [ "$code" -eq 0 ] || database_says "$code"
+    followed "$psql" -X -q -A -t -F "$tab" -w -v ON_ERROR_STOP=1 -v VERBOSITY=verbose "${@:2}" -f "$COMET_JOBS/../sql/$1" \
+        >"$work/answer" || database_says "$?"
 }
 database_says() {
     local found sql_state
@@ -178,8 +183,7 @@ unpacked() { # what is not loaded yet, into a folder
     step unpack.before
     ask known.sql
     mv -- "$work/answer" "$work/known"
-    attend "$PYTHON" "$COMET_JOBS/unpack.py" --into "$1" --known "$work/known" -- "${@:2}" 2>"$work/told" || code=$?
-    cat -- "$work/told" >&4
+    followed "$PYTHON" "$COMET_JOBS/unpack.py" --into "$1" --known "$work/known" -- "${@:2}" || code=$?
     if [ "$code" -ne 0 ]; then
         [ "$code" -eq 1 ] || is_told=yes
         [ /dev/fd/4 -ef /dev/fd/3 ] || cat -- "$work/told" >&3

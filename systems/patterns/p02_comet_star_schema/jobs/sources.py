@@ -50,6 +50,10 @@ class Bounded:
     def __init__(self, unpacked: gzip.GzipFile, raw: BinaryIO, path: str) -> None:
         self.unpacked, self.raw, self.path, self.total = unpacked, raw, path, 0
 
+    def tell(self) -> int:
+        """How many packed bytes were read."""
+        return self.raw.tell()
+
     def read(self, size: int) -> bytes:
         """Some bytes."""
         piece = self.unpacked.read(size)

@@ -173,7 +173,7 @@ where (known.system_id, known.host_id, known.status, known.method_id, known.faci
 \if :is_large
     analyze planet;
 \endif
-\set step gone.before
+\set step removals.before
 \ir step.sql
 -- gone: of a system that is restated, or of a file that is, what was not brought again
 create temporary table gone_from on commit drop as

@@ -1,26 +1,20 @@
-"""Did the script commit? Answered by the load token in the target, on both sides; a full disk; another server."""
+"""Did the script commit? Answered by the load token in the target, on both sides of the moment; another server."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import comet_deliveries as deliveries
 import pytest
-from comet_scenario import SAMPLE, dirty, told
+from comet_scenario import dirty, told
 
-from orrery import catalogue, faults
+from orrery import catalogue
 from orrery.claims import Trial, differences
 from orrery.commit_cut import CommitCut
-from orrery.engines import postgres_server
 from orrery.ledger import Ledger
-from orrery.testing import Target, orrery
+from orrery.testing import Target
 
 Through = Callable[..., CommitCut]
-MEGABYTE = 1 << 20
 SERVICES = ("--profile", "services")
 
 
@@ -93,51 +87,3 @@ def test_comet_on_a_server_of_another_version(
         assert there.state() == before
     finally:
         there.connection.close()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 500 MB; without the right to mount, a folder."""
-    folder = tmp_path / "disk"
-    folder.mkdir(mode=0o755)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=500m", "tmpfs", str(folder)]
-    is_mounted = os.geteuid() == 0 and not subprocess.run(mount, check=False, capture_output=True).returncode
-    yield folder
-    postgres_server.stop(folder / "home")
-    if is_mounted:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_disk_that_is_full_ends_the_load_and_nothing_else(
-    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ORRERY_HOME", str(disk / "home"))
-    small, much = tmp_path / "small.xml", tmp_path / "much.xml"
-    small.write_bytes(dirty(1))
-    much.write_bytes(deliveries.large("x", SAMPLE, times=10))
-    assert orrery("run", "comet", "--data", f"catalogue={small}").exit_code == 0
-    is_real, ballast = os.path.ismount(disk), disk / "ballast"
-    try:
-        if is_real:  # room for what is unpacked, not for its tables
-            with ballast.open("wb") as out:
-                for _ in range((shutil.disk_usage(disk).free - 12 * MEGABYTE) // MEGABYTE):
-                    out.write(b"x" * MEGABYTE)
-        else:
-            faults.load("planets.before:enospc")
-        ended = orrery("run", "comet", "--data", f"catalogue={much}")
-    finally:
-        faults.load(None)
-        ballast.unlink(missing_ok=True)
-    assert ended.exit_code in ((4, 8) if is_real else (8,)), ended.stderr
-    assert "Traceback" not in ended.stderr
-    target = Target(disk / "home", catalogue.find("p02_comet"))
-    try:
-        files = [("small.xml", small.read_bytes())]
-        assert differences(told(files), target.rows("p02_comet.discoveries"), target.rejects()) == []
-        again = orrery("run", "comet", "--data", f"catalogue={much}")
-        assert again.exit_code == 0, again.stderr
-        files.append(("much.xml", much.read_bytes()))
-        assert differences(told(files), target.rows("p02_comet.discoveries"), target.rejects()) == []
-        assert target.broken_invariants() == []
-    finally:
-        target.connection.close()

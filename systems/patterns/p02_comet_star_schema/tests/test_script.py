@@ -109,6 +109,25 @@ def test_a_firing_waits_for_the_lock_of_the_server(script: Script, trial: Trial)
     assert script(path, COMET_WAIT="1").returncode == 0
 
 
+def test_a_name_is_what_the_file_says_whatever_the_clients_encoding(script: Script, trial: Trial) -> None:
+    planet = "<planet><name>ε Eri b</name><list>Confirmed planets</list></planet>"
+    content = f"<system><name>ε Eri</name><star><name>ε Eri</name>{planet}</star></system>".encode()
+    assert script(trial.deliver("a.xml", content), PGCLIENTENCODING="LATIN1").returncode == 0
+    assert [row["planet_name"] for row in trial.rows()] == ["ε Eri b"]
+
+
+def test_what_was_unpacked_before_another_firing_loaded_it_is_known(
+    script: Script, trial: Trial, tmp_path: Path
+) -> None:
+    path, landing = trial.deliver("a.xml", SMALL), tmp_path / "landing"
+    landing.mkdir()
+    assert script("--unpack", landing, path).returncode == 0
+    assert "outcome loaded" in script(path).stdout
+    before = trial.target.state()
+    assert "outcome nothing_new" in script("--landed", landing).stdout
+    assert trial.target.state() == before
+
+
 def test_a_program_that_breaks_down_is_told(script: Script, trial: Trial, tmp_path: Path) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")

@@ -99,6 +99,7 @@ def test_two_firings_one_load(trial: Trial, settings: Path, tmp_path: Path) -> N
     assert sorted(code for _, code in ended) == [0, 5], ended
     [err] = [err for (_, err), code in ended if code == 5]
     assert "Another firing is loading" in err
+    assert "load.lock" in err, "on one machine nobody has to ask the server"
     [out] = [out for (out, _), code in ended if code == 0]
     assert "outcome loaded" in out
     trial.holds(told([("catalogue.xml", content)]))
