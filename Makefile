@@ -9,7 +9,7 @@ export PYTHON
 PY   := .venv/bin/python -P
 CODE := src tests tools bench systems
 LOCK := .venv/bin/uv pip compile -q --python .venv/bin/python --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
+        --no-emit-index-url --no-emit-find-links --no-header --override requirements/overrides.in -c requirements/together.in $(UPGRADE)
 
 help:
 	@echo "Orrery: data systems that run. SYSTEM=name chooses one (meteor), ARGS=\"…\" is passed on."
@@ -57,8 +57,9 @@ lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 	@sh tools/bootstrap.sh run
 	@$(LOCK) requirements/uv.in -o requirements/uv.lock.txt
 	@$(LOCK) pyproject.toml --extra postgres -o requirements/run.lock
-	@$(LOCK) pyproject.toml --extra postgres requirements/test.in -o requirements/test.lock
-	@$(LOCK) pyproject.toml --extra postgres requirements/test.in requirements/bench.in -o requirements/bench.lock
+	@$(LOCK) pyproject.toml --extra dbt --extra snowflake -c requirements/run.lock -o requirements/dbt.lock
+	@$(LOCK) pyproject.toml --all-extras requirements/test.in -c requirements/dbt.lock -o requirements/test.lock
+	@$(LOCK) pyproject.toml --all-extras requirements/test.in requirements/bench.in -o requirements/bench.lock
 
 readme: ## run the claims' tests and write the tables and outputs of the READMEs
 	@sh tools/bootstrap.sh test

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: one embedded PostgreSQL a test process, stopped at the end; nothing may be left behind."""
+"""Fixtures for all tests: at most one embedded PostgreSQL a test process, stopped at its end; nothing is left."""
 
 from __future__ import annotations
 
@@ -80,16 +80,14 @@ def whole_suite(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def warehouse_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder with a running server; shared by the tests of this process.
+    """A state folder, whose server starts with the first target in it; shared by the tests of this process.
 
     `orrery prove` names one that outlives the process, and stops its servers itself.
     """
     if kept := os.environ.get("ORRERY_TEST_HOME"):
-        postgres_server.start(Path(kept))
         yield Path(kept)
         return
     home = tmp_path_factory.mktemp("home") / ".orrery"
-    postgres_server.start(home)
     yield home
     postgres_server.stop(home)
     assert postgres_server.status(home) is None
@@ -104,7 +102,7 @@ def target(warehouse_home: Path, request: pytest.FixtureRequest) -> Iterator[Tar
     found.reset()
     yield found
     broken = found.broken_invariants()
-    found.connection.close()
+    found.close()
     assert not broken
 
 

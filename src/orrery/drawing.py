@@ -7,7 +7,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 PANELS = (("seconds", "median", "{:,.2f}"), ("peak MB", "peak_mb", "{:,.0f}"), ("rows/s", "rows_per_second", "{:,.0f}"))
-NAMES = {"postgres": "PostgreSQL"}  # of engines, as their makers write them
+# of engines, as their makers write them
+NAMES = {"postgres": "PostgreSQL", "duckdb": "DuckDB", "snowflake": "Snowflake"}
 WIDTH = 40  # characters of the longest bar
 _PANEL, _HEIGHT, _LEFT, _TOP, _BOTTOM, _LABEL = 320, 200, 24, 52, 30, 44  # pixels of the picture
 _STYLE = (

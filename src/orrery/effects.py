@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -199,7 +199,7 @@ def sole_writer(
             _prepare(connection, run.system.slug, tables, existing or {})
             run.note(target_id=_target_id(connection, run.system.slug))
             faultpoint("settle.before")
-            _settle(run, connection)
+            settle(run, lambda token: _has_token(connection, run.system.slug, token))
             faultpoint("settle.after")
             yield Writer(run, binding, connection, tables)
     except psycopg.Error as error:
@@ -279,10 +279,11 @@ def _target_id(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> 
     return str((connection.execute(f"select token from {schema}.loads where run_id = 'target'").fetchone() or ("",))[0])
 
 
-def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+def settle(run: Run, has_token: Callable[[str], bool]) -> None:
     """End the runs of this system whose process died, by what the target says: token there or not.
 
-    Runs that wrote to another target (a profile may have been pointed elsewhere since) wait until that one is asked.
+    The target's identity has been noted (`target_id`). Runs that wrote to another target (a profile may have been
+    pointed elsewhere since) wait until that one is asked.
     """
     for row in run.ledger.runs(run.system.slug):
         if row["run_id"] == run.run_id or row["state"] not in OPEN or row["profile"] != run.request.profile.name:
@@ -290,7 +291,7 @@ def _settle(run: Run, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         if row["result"].get("target_id", run.notes["target_id"]) != run.notes["target_id"]:
             run.reporter.say(f"run {row['run_id']} wrote to another target, which alone can say how it ended")
             continue
-        arrived = _has_token(connection, run.system.slug, row["token"])
+        arrived = has_token(row["token"])
         ending = (
             ("SUCCEEDED", 0, "its token is in the target") if arrived else ("FAILED", 137, "its token is not there")
         )

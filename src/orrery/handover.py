@@ -13,20 +13,17 @@ with the step's name.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import selectors
-import signal
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from orrery import effects, faults, machine
+from orrery import effects, faults, machine, processes
 from orrery.errors import DependencyDown, ExitCode, Locked, OrreryError, parsed
 from orrery.faults import faultpoint
+from orrery.processes import Ended
 from orrery.run import Run
 
 if TYPE_CHECKING:
@@ -43,30 +40,6 @@ while kill -0 "$ORRERY_PID" 2>/dev/null; do
 done
 exit 1
 """
-SECONDS_TO_END = 20  # that a tool gets to end by itself, before it is killed
-_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a tool ended.
-
-    Attributes:
-        printed: the lines of its standard output.
-        told: the lines of its standard error.
-        peak_mb: the largest resident memory of one of its processes (not of the server), in MB; never below what this
-            process held when it started the tool (Linux counts the fork).
-    """
-
-    code: int
-    printed: list[str]
-    told: list[str]
-    peak_mb: float
-
-    def facts(self, name: str) -> list[list[str]]:
-        """What it said of something: the words behind `name` in each line that begins with it."""
-        lines = (line.replace("\t", " ", 1).split(" ", 1) for line in self.printed)
-        return [words[1].split("\t") for words in lines if words[0] == name and len(words) == 2]
 
 
 @dataclass
@@ -162,29 +135,9 @@ class Tool:
             fix="orrery runs shows it; run again if a file is still missing",
         )
 
-    # --- the process ----------------------------------------------------------------------------------------
-
     def _follow(self, command: Sequence[str], environment: Mapping[str, str], told: Callable[[str], None]) -> Ended:
-        with (
-            _Steps(self.run.work(), self.at_step) as steps,
-            subprocess.Popen(
-                command,
-                env={**environment, **steps.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 (it calls nothing but the system)
-            ) as process,
-        ):
-            try:
-                printed, said = _listen(process, steps, told)
-            except BaseException:
-                _end(process)
-                raise
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        return Ended(process.returncode, printed, said, used.ru_maxrss / 1024)
+        with _Steps(self.run.work(), self.at_step) as steps:
+            return processes.follow(command, {**environment, **steps.environment}, told=told, beside=steps)
 
 
 @contextmanager
@@ -236,66 +189,12 @@ class _Steps:
             if each >= 0:
                 os.close(each)
 
+    def fileno(self) -> int:
+        """Where steps are told; below 0 without a drill."""
+        return self.steps
+
     def reached(self) -> None:
         """A step has been told: something may happen at it; then the tool goes on."""
         for name in os.read(self.steps, 4096).decode().split():
             faultpoint(name)
             os.write(self.go, b"go\n")
-
-
-def _listen(
-    process: subprocess.Popen[bytes], steps: _Steps, told: Callable[[str], None]
-) -> tuple[list[str], list[str]]:
-    """Take what a tool prints and tells, line by line, until both ends are closed."""
-    lines: dict[Any, list[str]] = {process.stdout: [], process.stderr: []}
-    rest: dict[Any, bytes] = {process.stdout: b"", process.stderr: b""}
-    with selectors.DefaultSelector() as waiting:
-        for stream in lines:
-            waiting.register(stream, selectors.EVENT_READ)
-        if steps.steps >= 0:
-            waiting.register(steps.steps, selectors.EVENT_READ)
-        while any(stream in rest for stream in lines):
-            for key, _ in waiting.select():
-                if key.fileobj == steps.steps:
-                    steps.reached()
-                    continue
-                stream = key.fileobj
-                data = os.read(stream.fileno(), 1 << 16)  # type: ignore[union-attr]
-                *whole, last = (rest.pop(stream) + data).split(b"\n")
-                if data:
-                    rest[stream] = last
-                else:
-                    waiting.unregister(stream)
-                    whole += [last] * bool(last)
-                for each in whole:
-                    line = each.decode("utf-8", "replace")
-                    lines[stream].append(line)
-                    if stream is process.stderr:
-                        told(line)
-    return lines[process.stdout], lines[process.stderr]
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a tool and all that it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(SECONDS_TO_END)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
-
-
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    """For the child, before it becomes the tool: it shall not outlive the run (Linux)."""
-    libc = ctypes.CDLL(None)
-
-    def ask() -> None:
-        if hasattr(libc, "prctl"):
-            libc.prctl(_DIES_WITH_PARENT, signal.SIGTERM)
-            if os.getppid() != parent:  # it has died already
-                os._exit(1)
-
-    return ask

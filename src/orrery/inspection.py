@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from orrery import looks
 from orrery.errors import BadInput
 from orrery.ledger import OPEN, Ledger, Owner, event_hash
+from orrery.looks import Look
 from orrery.manifest import Manifest
 from orrery.profiles import Binding, Profile
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 @dataclass(frozen=True)
@@ -31,41 +30,30 @@ def rows(
     system: Manifest, profile: Profile, *, rows: int, rejected: bool, table: str | None = None
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and some rows of a system's first output, or of another table, or of the refused rows of either."""
-    from psycopg import sql
-
-    from orrery.engines import postgres
-
     name = table or next(iter(system.outputs))
     if rejected:
         own = [each for each in system.outputs if each.endswith("_rejected")]
         name = own[0] if own and table is None else f"{name}_rejected"
     schema, _, name = name.rpartition(".")
     schema = schema or system.slug
-    wanted = sql.Identifier(schema, name)
     binding = profile.binding(next(iter(system.needs)), system.slug)
-    with postgres.connect(binding, application=f"orrery show {system.slug}") as connection:
-        there = connection.execute(
-            "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'v')"
-            " order by 1",
-            (schema,),
-        ).fetchall()
-        view = "select definition from pg_views where schemaname = %s and viewname = %s"
-        has_order = [  # what stands behind its last ORDER BY is not the rest of a window
-            "FROM" not in text.rpartition("ORDER BY")[2]
-            for (text,) in connection.execute(view, (schema, name)).fetchall()
-        ]
-        order = sql.SQL("") if any(has_order) else sql.SQL("order by 1, 2")
-        if (name,) not in there:
+    look = looks.look(binding, system.slug, application=f"orrery show {system.slug}")
+    try:
+        there = look.relations(schema)
+        if name not in there:
             raise BadInput(
                 f"{system.name} has made no table {name} here."
                 if there
                 else f"{system.name} has made nothing here yet.",
                 looked=f"profile {profile.name}, {schema}.{name}",
-                found=f"tables: {', '.join(each for (each,) in there)}" if there else "no such table",
+                found=f"tables: {', '.join(there)}" if there else "no such table",
                 fix=f"--table with one of those, or orrery run {system.name.lower()}",
             )
-        cursor = connection.execute(sql.SQL("select * from {} {} limit %s").format(wanted, order), (rows,))
-        return [column.name for column in cursor.description or ()], cursor.fetchall()
+        order = "" if look.is_ordered(schema, name) else " order by 1, 2"
+        # both names are among those that the engine told
+        return look.query(f'select * from "{schema}"."{name}"{order} limit {int(rows)}')
+    finally:
+        look.close()
 
 
 def check(systems: Sequence[Manifest], profile: Profile, home: Path) -> list[Finding]:
@@ -116,26 +104,22 @@ def of_ledger(ledger: Ledger) -> list[Finding]:
 
 def of_target(ledger: Ledger, system: Manifest, profile: Profile) -> list[Finding]:
     """L3 and L5: tokens, counts and checksums, against the target."""
-    from orrery.engines import postgres
-
     binding = profile.binding(next(iter(system.needs)), system.slug)
-    with postgres.connect(binding, application=f"orrery check {system.slug}") as connection:
-        return _against(ledger, system, binding, connection)
+    look = looks.look(binding, system.slug, application=f"orrery check {system.slug}")
+    try:
+        return _against(ledger, system, binding, look)
+    finally:
+        look.close()
 
 
-def _against(
-    ledger: Ledger, system: Manifest, binding: Binding, connection: psycopg.Connection[tuple[Any, ...]]
-) -> list[Finding]:
+def _against(ledger: Ledger, system: Manifest, binding: Binding, look: Look) -> list[Finding]:
     runs = [run for run in ledger.runs(system.slug) if run["profile"] == binding.profile]
-    loads: list[tuple[str, str]] = []
-    if connection.execute("select to_regclass(%s)", (f"{system.slug}.loads",)).fetchone() != (None,):
-        sql = f"select token, run_id from {system.slug}.loads order by load_id"
-        loads = [(row[0], row[1]) for row in connection.execute(sql).fetchall()]
+    loads = look.loads(system.slug)
     there = {token for token, _ in loads}
     identity = next((token for token, run_id in loads if run_id == "target"), None)
     if identity is not None:  # runs that wrote elsewhere are not this target's to judge
         runs = [run for run in runs if run["result"].get("target_id", identity) == identity]
-    wrote = [run for run in runs if run["state"] == "SUCCEEDED" and (run["result"].get("files") or run["recovered"])]
+    wrote = [run for run in runs if run["state"] == "SUCCEEDED" and (_has_written(run["result"]) or run["recovered"])]
     untrue = [f"{run['run_id']} has no token in the target" for run in wrote if run["token"] not in there]
     untrue += [
         f"{run['run_id']} is {run['state']} and its token is there"
@@ -147,7 +131,7 @@ def _against(
         later = "not looked at: a later load came from another state folder"
     elif wrote:
         marks = wrote[0]["result"].get("written", [])
-        differing = [told for mark in marks if (told := _changed(mark, binding, connection))]
+        differing = [told for mark in marks if (told := _changed(mark, look))]
     name = system.slug
     return [
         Finding(f"L3 {name}: a run succeeded if, and only if, its token is in the target", not untrue, _told(untrue)),
@@ -157,16 +141,17 @@ def _against(
     ]
 
 
-def _changed(mark: dict[str, Any], binding: Binding, connection: psycopg.Connection[tuple[Any, ...]]) -> str | None:
-    """How the rows that a mark speaks of are not as they were written, or None."""
-    from orrery.engines import postgres
+def _has_written(result: dict[str, Any]) -> bool:
+    return bool(result.get("files") or result.get("written"))
 
-    place = (mark["table"], mark["column"], mark["value"])
-    by_server = mark.get("by") == "server"
-    now = postgres.counted_by_server(connection, *place) if by_server else postgres.checksum_of(binding, *place)
+
+def _changed(mark: dict[str, Any], look: Look) -> str | None:
+    """How the rows that a mark speaks of are not as they were written, or None."""
+    now = look.counted(mark)
     if (now["rows"], now["checksum"]) == (mark["rows"], mark["checksum"]):
         return None
-    return f"{mark['table']} {mark['column']} {mark['value']}: {mark['rows']:,} rows then, {now['rows']:,} now"
+    which = f" {mark['column']} {mark['value']}" if "column" in mark else ""
+    return f"{mark['table']}{which}: {mark['rows']:,} rows then, {now['rows']:,} now"
 
 
 def _gaps(runs: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> list[str]:

@@ -45,7 +45,7 @@ def as_orrery_error(error: BaseException) -> OrreryError | None:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that touch the data."""
-    names = ("orrery-data", "duckdb", "pandas", "pyarrow", "psycopg")
+    names = ("orrery-data", "duckdb", "pandas", "pyarrow", "psycopg", "dbt-core", "dbt-duckdb")
     found = {name: metadata.version(name) for name in names if _installed(name)}
     return {"python": platform.python_version(), **found}
 

@@ -16,7 +16,7 @@ _LIST_KEYS = ("tools", "extras")
 _TABLES = {"needs", "inputs", "settings", "outputs", "claims"}
 _KNOWN = {*_TEXT_KEYS, *_LIST_KEYS, *_TABLES}
 _FOLDER = re.compile(r"^([pd]\d\d)_([a-z0-9]+)_[a-z0-9_]+$")
-_ROLES = {"warehouse", "lake", "stream", "catalog", "orchestrator"}
+_ROLES = {"warehouse", "analytics", "lake", "stream", "catalog", "orchestrator"}
 _OUTPUT = re.compile(r"^[a-z][a-z0-9_]{0,54}\.[a-z][a-z0-9_]{0,54}$")
 
 

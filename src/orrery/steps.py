@@ -21,6 +21,9 @@ class Reporter(Protocol):
     def step_reached(self, name: str, where: str) -> None:
         """How far a tool is that does the step: the name of what it begins now."""
 
+    def detail(self, text: str) -> None:
+        """A line about a part of a step that a tool has done."""
+
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """A step has ended; `step` is what `run.json` keeps of it."""
 

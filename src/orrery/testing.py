@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from orrery import inspection, profiles
+from orrery import effects, inspection, looks, profiles
 from orrery.manifest import Manifest
 from orrery.profiles import Profile
 
@@ -50,31 +51,60 @@ def orrery(*arguments: str) -> Result:
 
 
 class Target:
-    """The tables of one system in the target, read by a connection of its own."""
+    """What one system made in its target, looked at from outside."""
 
     def __init__(self, home: Path, system: Manifest, profile: str = "embedded") -> None:
-        from orrery.engines import postgres
-
         self.home, self.system = home, system
         self.profile: Profile = profiles.load(profile, home)
-        binding = self.profile.binding(next(iter(system.needs)), system.slug)
-        self.connection = postgres.connect(binding, application="test")
+        self.binding = self.profile.binding(next(iter(system.needs)), system.slug)
+        self.look = looks.look(self.binding, system.slug, application="test")
+
+    @property
+    def connection(self) -> Any:
+        """The engine's own connection, of a target that is a server."""
+        return vars(self.look)["connection"]
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.look.close()
 
     def reset(self) -> None:
         """Forget everything the system made, and the ledger that speaks of it."""
-        for schema in sorted({self.system.slug, *(table.partition(".")[0] for table in self.system.outputs)}):
-            self.connection.execute(f"drop schema if exists {schema} cascade")
+        if self.binding.engine == "duckdb":
+            from orrery.engines import duckdb
+
+            duckdb.path(self.binding, self.system.slug).unlink(missing_ok=True)
+        else:
+            for schema in sorted({self.system.slug, *(table.partition(".")[0] for table in self.system.outputs)}):
+                self.connection.execute(f"drop schema if exists {schema} cascade")
         for path in self.home.glob("ledger.sqlite*"):
             path.unlink()
 
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """The target as a run on another machine holds it."""
+        if self.binding.engine == "duckdb":
+            from orrery import publishing
+            from orrery.engines import duckdb
+
+            file = duckdb.path(self.binding, self.system.slug)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with publishing.locked(file, self.system.slug, 0):
+                yield
+            return
+        key = effects.lock_key(self.system.slug)
+        self.connection.execute("select pg_advisory_lock(%s)", (key,))
+        try:
+            yield
+        finally:
+            self.connection.execute("select pg_advisory_unlock(%s)", (key,))
+
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """Rows as dictionaries; none where the tables do not exist."""
-        slug = self.system.slug
-        if self.connection.execute("select to_regnamespace(%s)", (slug,)).fetchone() == (None,):
+        """Rows as dictionaries; none where the system has made nothing."""
+        if not self.look.relations(self.system.slug):
             return []
-        cursor = self.connection.execute(sql)
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        names, rows = self.look.query(sql)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def rows(self, table: str | None = None) -> list[dict[str, Any]]:
         """All rows of an output; without a name, of the system's first."""
@@ -83,19 +113,25 @@ class Target:
 
     def has(self, table: str) -> bool:
         """Whether there is such a table or view."""
-        return self.connection.execute("select to_regclass(%s)", (table,)).fetchone() != (None,)
+        schema, _, name = table.rpartition(".")
+        return name in self.look.relations(schema)
 
     def rejects(self) -> list[dict[str, Any]]:
         """All refused rows."""
         return self.rows(next(table for table in self.system.outputs if table.endswith("_rejected")))
 
     def state(self) -> dict[str, list[dict[str, Any]]]:
-        """Every output with the physical place and age of its tuples: equal only if nothing was rewritten."""
-        return {
-            table: self.query(f"select ctid::text, xmin::text, * from {table} order by ctid")
-            for table in self.system.outputs
-            if self.has(table)
-        }
+        """Every output with the physical place and age of what it is made of: equal only if nothing was rewritten."""
+        there = [table for table in self.system.outputs if self.has(table)]
+        if self.binding.engine == "duckdb":
+            from orrery.engines import duckdb
+
+            file = duckdb.path(self.binding, self.system.slug)
+            found = file.stat() if file.exists() else None
+            content = hashlib.sha256(file.read_bytes()).hexdigest() if found else ""
+            place = {"inode": found.st_ino, "at": found.st_mtime_ns, "sha256": content} if found else {}
+            return {table: [place] for table in there}
+        return {table: self.query(f"select ctid::text, xmin::text, * from {table} order by ctid") for table in there}
 
     def broken_invariants(self) -> list[str]:
         """Invariants of ledger and target that do not hold; empty is what a test wants."""

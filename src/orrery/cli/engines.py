@@ -16,8 +16,9 @@ from orrery.cli import render
 from orrery.cli.looking import Json
 from orrery.cli.running import ProfileName
 from orrery.errors import BadInput, Locked
+from orrery.profiles import Binding
 
-KEPT = ("postgres", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
+KEPT = ("postgres", "duckdb", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -74,24 +75,35 @@ def ps(as_json: Json = False) -> None:
 
 
 def env(system: str, profile: ProfileName = "embedded", as_json: Json = False) -> None:
-    """What a system is bound to, in the tools' own variables (PG*, a DSN); secrets are named, never shown."""
-    from orrery.engines import postgres
-
+    """What a system is bound to, in the tools' own variables (PG*, DBT_*, a DSN); secrets are named, never shown."""
     found = catalogue.find(system)
     loaded = profiles.load(profile, profiles.home())
     variables: dict[str, str] = {}
     for role in found.needs:
         binding = loaded.binding(role, found.slug)
-        variables |= postgres.environment(binding)
-        variables["ORRERY_DSN"] = postgres.dsn(binding)
-        psql = postgres.psql()
-        if psql and not shutil.which("psql"):
-            variables["PSQL"] = str(psql)
+        variables |= bound(binding, found.slug)
+    if (found.folder / "dbt_project").is_dir():
+        from orrery.engines import dbt
+
+        variables |= dbt.by_hand(found.folder / "dbt_project")
     if as_json:
         render.document(variables)
         return
     for name, value in variables.items():
         render.out(f"export {name}={shlex.quote(value)}")
+
+
+def bound(binding: Binding, slug: str) -> dict[str, str]:
+    """The variables of the engine that plays a role."""
+    if binding.engine == "duckdb":
+        from orrery.engines import duckdb
+
+        return duckdb.environment(binding, slug)
+    from orrery.engines import postgres
+
+    psql = postgres.psql()
+    program = {"PSQL": str(psql)} if psql and not shutil.which("psql") else {}
+    return {**postgres.environment(binding), "ORRERY_DSN": postgres.dsn(binding), **program}
 
 
 def clean(

@@ -134,6 +134,9 @@ class Quiet:
     def step_reached(self, name: str, where: str) -> None:
         """Nothing is said."""
 
+    def detail(self, text: str) -> None:
+        """Nothing is said."""
+
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """Nothing is said."""
 
@@ -181,6 +184,10 @@ class Lines(Quiet):
     def step_reached(self, name: str, where: str) -> None:
         """A timed line, so that long work is seen to go on."""
         self._timed(f"{in_a_line(name):28} now: {in_a_line(where)}")
+
+    def detail(self, text: str) -> None:
+        """A line of its own, below the step's."""
+        note(f"    {in_a_line(text).rstrip()}")
 
     def step_ended(self, step: Mapping[str, Any]) -> None:
         """The step's line."""

@@ -107,4 +107,4 @@ def full_disk_ends_the_run(
             assert differences(scenario.oracle(there), target.rows(scenario.table), target.rejects()) == []
         assert target.broken_invariants() == []
     finally:
-        target.connection.close()
+        target.close()

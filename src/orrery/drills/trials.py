@@ -7,6 +7,8 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from orrery.claims import differences, mixed
 from orrery.drills.forks import Fork
 from orrery.drills.proxy import Proxy
-from orrery.drills.verdicts import Seen, Verdict, wrong_after, wrong_at_last
-from orrery.engines import postgres, postgres_server
+from orrery.drills.verdicts import CODES, OF_A_FILE, Seen, Verdict, wrong_after, wrong_at_last
+from orrery.engines import duckdb, postgres, postgres_server
 from orrery.errors import OrreryError
 from orrery.testing import Target, broken_invariants
 
@@ -38,18 +40,32 @@ class Case:
 
 
 class Ground:
-    """Where trials take place: a state folder with a server, servers of forks, a proxy, a reader that looks on."""
+    """Where trials take place: a state folder, servers of forks, a reader that looks on; for a server, a proxy to it.
+
+    Attributes:
+        faults: those that mean something here.
+        other: the profile by which a run on another machine reaches the same target.
+    """
 
     def __init__(self, scenario: Scenario, target: Target, folder: Path, environment: dict[str, str]) -> None:
         self.scenario, self.target, self.folder = scenario, target, folder
         self.inbox = folder / "inbox"
         self.inbox.mkdir(exist_ok=True)
-        server = postgres_server.start(target.home)
-        self.proxy = Proxy(server.port)
-        named = {"PGHOST": "127.0.0.1", "PGPORT": str(self.proxy.port), "PGUSER": server.user}
-        password = postgres.password_in(server.passfile)
+        self.proxy: Proxy | None = None
         source = str(Path(__file__).resolve().parents[2])  # these processes run the code that drills them
-        own = {**environment, **named, "PYTHONPATH": source, "PGDATABASE": server.dbname, "PGPASSWORD": password}
+        own = {**environment, "PYTHONPATH": source}
+        if target.binding.engine == "duckdb":
+            self.faults: Collection[str] = OF_A_FILE
+            self.other = str(folder / "elsewhere.toml")
+            file = duckdb.path(target.binding, target.system.slug).absolute()
+            Path(self.other).write_text(
+                f'[{target.binding.role}]\nengine = "duckdb"\nserver = "{file}"\nfidelity = "real"\n', encoding="utf-8"
+            )
+        else:
+            server = postgres_server.start(target.home)
+            self.faults, self.other, self.proxy = CODES, "services", Proxy(server.port)
+            own |= {"PGHOST": "127.0.0.1", "PGPORT": str(self.proxy.port), "PGUSER": server.user}
+            own |= {"PGDATABASE": server.dbname, "PGPASSWORD": postgres.password_in(server.passfile)}
         self.fork = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.beside = Fork(folder, {**own, "ORRERY_HOME": str(target.home)})
         self.elsewhere = Fork(folder, {**own, "ORRERY_HOME": str(folder / "elsewhere")})
@@ -95,27 +111,30 @@ class Ground:
         return thread
 
     def _read_on(self) -> None:
-        import psycopg
-
         table = self.scenario.table or next(iter(self.target.system.outputs))
-        sql = f"select count(*), coalesce(sum(hashtextextended(cast(each as text), 0)), 0)::text from {table} as each"
+        of_row = "hash" if self.target.binding.engine == "duckdb" else "hashtextextended"
+        more = "" if of_row == "hash" else ", 0"
+        sum_of = f"cast(coalesce(sum({of_row}(cast(each as text){more})), 0) as text)"
+        sql = f"select count(*), {sum_of} from {table} as each"
         while self.is_reading:
             try:
                 reader = Target(self.target.home, self.target.system)
-                with reader.connection:
+                with closing(reader):
                     while self.is_reading:
-                        if reader.query(f"select 1 where to_regclass('{table}') is not null"):
+                        if reader.has(table):
                             [(number, checksum)] = [tuple(row.values()) for row in reader.query(sql)]
                             self.seen.add((number, checksum))
                         time.sleep(0.02)
-            except (psycopg.Error, OrreryError):  # the server is what is being killed here
+            except (OrreryError, *_LOST):  # the server is what is being killed here
                 time.sleep(0.05)
 
     def close(self) -> None:
         """End what was started."""
         for fork in (self.fork, self.beside, self.elsewhere):
             fork.close()
-        self.target.connection.close()
+        self.target.close()
+        if self.proxy is not None:
+            self.proxy.close()
 
 
 def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float | None = None) -> Verdict:
@@ -125,7 +144,7 @@ def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float 
         point: of the code; empty where the fault comes `after` so many seconds.
     """
     verdict = Verdict(case.name, fault, point or f"after {after:.3f} s")
-    profile = "services" if fault == "cut" else "embedded"
+    profile = ground.other if fault == "cut" else "embedded"
     there, coming = ground.bring(case, profile)
     oracle = ground.scenario.oracle
     told = oracle([("a.csv", coming)])
@@ -138,7 +157,8 @@ def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float 
     finally:
         ground.is_reading = False
         reader.join()
-        ground.proxy.mend()
+        if ground.proxy is not None:
+            ground.proxy.mend()
     verdict.wrong += wrong_after(_look(ground, verdict, passed, told, before))
     begun = time.monotonic()
     code = ground.fork.run(arguments)
@@ -204,10 +224,10 @@ def _outside(ground: Ground, fault: str, arguments: list[str], verdict: Verdict)
             f" where application_name like '%-{ground.target.system.slug}-%'"
         )
     if fault == "zombie":  # its lock is free now: a run on another machine takes over
-        code = ground.elsewhere.run([*arguments[:-1], "services"])
+        code = ground.elsewhere.run([*arguments[:-1], ground.other])
         if code != 0:
             verdict.wrong.append(f"the run that took over: exit {code}: {ground.elsewhere.told()[-200:]}")
-    if fault == "cut":
+    if fault == "cut" and ground.proxy is not None:
         ground.proxy.cut()
     if fault == "postmaster":
         server = postgres_server.status(ground.target.home)
@@ -221,10 +241,11 @@ def _outside(ground: Ground, fault: str, arguments: list[str], verdict: Verdict)
 def _look(ground: Ground, verdict: Verdict, passed: list[str], told: Told, before: Told | None) -> Seen:
     """What is there after the fault."""
     if verdict.fault == "postmaster":  # whoever asks first starts the server again
-        ground.target.connection.close()
+        ground.target.close()
         ground.target = Target(ground.target.home, ground.target.system)
         server = postgres_server.status(ground.target.home)
-        ground.proxy.to = server.port if server else ground.proxy.to
+        if server is not None and ground.proxy is not None:
+            ground.proxy.to = server.port
     rows, rejects = ground.target.rows(ground.scenario.table), ground.target.rejects()
     return Seen(
         verdict.fault,
@@ -247,7 +268,7 @@ def together(ground: Ground, number: int, chance: random.Random) -> Verdict:
     for name, content in contents.items():
         ground.deliver(content, name)
     # half of the pairs are of one state folder, the other half of two, as from two machines
-    other = ("embedded", "services")[number % 2]
+    other = ("embedded", ground.other)[number % 2]
     forks: list[tuple[Fork, str, str]] = [
         (ground.fork, "a.csv", "embedded"),
         (ground.elsewhere if number % 2 else ground.beside, "b.csv", other),

@@ -20,6 +20,8 @@ CODES = {
     "cut": 4,
     "zombie": 5,
 }
+# the faults that mean something for a target that is a file: there is no server to kill, no connection to cut
+OF_A_FILE = ("kill", "term", "raise", "enospc", "slow", "stop")
 # points at which a run, or the tool that loads for it, has opened a session, and at which it has closed one again
 OPENS, CLOSES = ("prepare.before", "begin.before"), ("release.after",)
 ENDS_THE_PROCESS = ("kill", "term", "raise")  # whenever they come

@@ -249,6 +249,47 @@ def checksum_of(binding: Binding, table: str, column: str, value: int) -> dict[s
     return {"rows": rows, "checksum": str(total)}
 
 
+class Look:
+    """A look at a server (see looks.py), over one connection."""
+
+    def __init__(self, binding: Binding, slug: str, application: str) -> None:  # noqa: ARG002 (every engine gets it)
+        self.binding = binding
+        self.connection = connect(binding, application)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows."""
+        cursor = self.connection.execute(sql, parameters or None)
+        return [column.name for column in cursor.description or ()], cursor.fetchall() if cursor.description else []
+
+    def relations(self, schema: str) -> list[str]:
+        """Tables and views of a schema."""
+        sql = (
+            "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'v') order by 1"
+        )
+        return [name for (name,) in self.query(sql, (schema,))[1]]
+
+    def is_ordered(self, schema: str, name: str) -> bool:
+        """Whether it is a view with an ORDER BY of its own: what stands behind the last is not the rest of a window."""
+        sql = "select definition from pg_views where schemaname = %s and viewname = %s"
+        return any("FROM" not in text.rpartition("ORDER BY")[2] for (text,) in self.query(sql, (schema, name))[1])
+
+    def loads(self, slug: str) -> list[tuple[str, str]]:
+        """Token and run of each load, in their order; one of them is the target's own identity."""
+        if "loads" not in self.relations(slug):
+            return []
+        return [(row[0], row[1]) for row in self.query(f"select token, run_id from {slug}.loads order by load_id")[1]]
+
+    def counted(self, mark: Mapping[str, Any]) -> dict[str, Any]:
+        """Rows and checksum, now, of the rows that a run has marked."""
+        place = (mark["table"], mark["column"], mark["value"])
+        by_server = mark.get("by") == "server"
+        return counted_by_server(self.connection, *place) if by_server else checksum_of(self.binding, *place)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
 @lru_cache(maxsize=1)
 def _reader() -> duckdb.DuckDBPyConnection:
     """One DuckDB for all that is read back: to load the extension takes longer than to read a small table."""

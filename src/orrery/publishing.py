@@ -1,0 +1,225 @@
+"""Exactly-once effects in a warehouse that is a file: built in a copy, published by one rename, the load token inside.
+
+Who reads sees the warehouse as it was until the rename and as it is to be after it, all tables at once, and is never
+shut out while a run builds. A run that is killed leaves a copy that nobody reads; the next one removes it. Whether a
+run was published is answered by its token in `<slug>.loads`, never by an exit status.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orrery.effects import settle
+from orrery.engines import duckdb as engine
+from orrery.errors import ExitCode, Locked, OutOfSpace
+from orrery.faults import faultpoint
+from orrery.run import Run
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from orrery.profiles import Binding
+
+_LOADS = """
+create schema if not exists {schema};
+create table if not exists {schema}.loads (
+    load_id   bigint primary key,
+    token     text not null unique,
+    run_id    text not null,
+    loaded_at timestamptz not null
+);
+"""
+_NEXT = "select coalesce(max(load_id), 0) + 1 from {schema}.loads"
+ROOM = 64 << 20  # bytes that a build needs beside the copy
+
+
+@dataclass
+class Edition:
+    """The copy of the warehouse that a run builds in; nobody else sees it.
+
+    Attributes:
+        warehouse: whose copy it is.
+        file: open it as you like (dbt does), and close it again.
+        load_id: of this run, larger than that of every run before.
+    """
+
+    warehouse: Warehouse
+    file: Path
+    load_id: int
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """DuckDB's own connection to the copy, to read and to write."""
+        import duckdb
+
+        with engine.connect(self.file, read_only=False) as connection:
+            try:
+                yield connection
+            except duckdb.Error as error:
+                raise engine.told(error, self.file) from error
+
+
+class Warehouse:
+    """The warehouse of a system, held by its only writer."""
+
+    def __init__(self, run: Run, binding: Binding) -> None:
+        self.run, self.binding = run, binding
+        self.file = engine.path(binding, run.system.slug)
+        self.look = engine.Look(binding, run.system.slug)
+
+    @contextmanager
+    def edition(self) -> Iterator[Edition]:
+        """A copy to build in; it takes the warehouse's place at the end, with the run's token in it.
+
+        Raises:
+            OutOfSpace: no room for a copy. Locked: somebody writes, or has written meanwhile, to the warehouse itself.
+        """
+        slug = self.run.system.slug
+        # of the same name, because views keep the name of their database, which is the file's
+        copy = self.file.parent / f".{self.file.stem}-{self.run.run_id}" / self.file.name
+        copy.parent.mkdir(mode=0o700)
+        try:
+            before = self._copied(copy)
+            edition = Edition(self, copy, 0)
+            with edition.connect() as connection:
+                connection.execute(_LOADS.format(schema=slug))
+                [(edition.load_id,)] = connection.execute(_NEXT.format(schema=slug)).fetchall()
+            faultpoint("begin.after")
+            yield edition
+            faultpoint("stage.before")
+            with edition.connect() as connection:
+                token = [edition.load_id, self.run.token, self.run.run_id, self.run.now()]
+                connection.execute(f"insert into {slug}.loads values (?, ?, ?, ?)", token)
+                connection.execute("force checkpoint")
+            _synced(copy)
+            self.run.move("STAGED", result=self.run.notes)
+            faultpoint("stage.after")
+            self._unchanged(before)
+            self.run.move("COMMITTING")
+            faultpoint("commit.before")
+            self._publish(copy)
+            faultpoint("commit.after")
+            _synced(self.file.parent)
+        finally:
+            shutil.rmtree(copy.parent, ignore_errors=True)
+
+    def _copied(self, copy: Path) -> os.stat_result | None:
+        """Make the copy; gives what the warehouse was like then, None where there is none yet."""
+        if not self.file.exists():
+            return None
+        if self.file.with_name(f"{self.file.name}.wal").exists():  # of somebody who wrote by hand, and was killed
+            engine.connect(self.file, read_only=False).close()
+        with engine.connect(self.file):  # while it is open here, nobody can open it to write
+            found = self.file.stat()
+            if shutil.disk_usage(self.file.parent).free < found.st_size + ROOM:
+                raise OutOfSpace(
+                    "There is no room for a copy of the warehouse to build in.",
+                    looked=str(self.file.parent),
+                    found=f"{shutil.disk_usage(self.file.parent).free >> 20:,} MB free; the warehouse has"
+                    f" {found.st_size >> 20:,} MB",
+                    fix="make room there; nothing was changed",
+                )
+            with self.run.step("copy") as step:
+                shutil.copyfile(self.file, copy)
+                step.bytes_read = found.st_size
+                step.rows(read=0, kept=0)
+        return found
+
+    def _publish(self, copy: Path) -> None:
+        try:
+            copy.replace(self.file)
+        except OSError as error:
+            self.run.move("FAILED", reason=f"it could not be published: {error}", exit_code=int(ExitCode.OUR_BUG))
+            raise
+        self.run.has_committed = True
+
+    def _unchanged(self, before: os.stat_result | None) -> None:
+        """Raises Locked where the warehouse is not what was copied: who wrote to it must not lose that."""
+        now = self.file.stat() if self.file.exists() else None
+        if _identity(before) != _identity(now):
+            raise Locked(
+                "Somebody wrote to the warehouse while this run was building: nothing was published.",
+                looked=str(self.file),
+                found="it is not the file that was copied",
+                fix="run again: it builds on what is there now",
+            )
+
+
+@contextmanager
+def sole_writer(run: Run, role: str) -> Iterator[Warehouse]:
+    """Become the only writer of the run's warehouse: lock, what dead runs left, and their end.
+
+    Raises:
+        Locked: another run is at it, from whichever state folder.
+    """
+    warehouse = Warehouse(run, run.binding(role))
+    warehouse.file.parent.mkdir(parents=True, exist_ok=True)
+    with locked(warehouse.file, run.system.slug, run.request.wait_seconds):
+        faultpoint("prepare.before")
+        for left in warehouse.file.parent.glob(f".{warehouse.file.stem}-*"):
+            shutil.rmtree(left)
+        run.note(target_id=warehouse.look.identity)
+        there = {token for token, _ in warehouse.look.loads(run.system.slug)}
+        faultpoint("settle.before")
+        settle(run, there.__contains__)
+        faultpoint("settle.after")
+        yield warehouse
+
+
+@contextmanager
+def locked(file: Path, slug: str, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of a warehouse: beside its file, so that runs of other state folders meet it, too."""
+    path = file.with_name(f"{file.name}.lock")
+    deadline = time.monotonic() + max(wait_seconds, 0.5)
+    with path.open("a+", encoding="utf-8") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    lock.seek(0)
+                    raise Locked(
+                        f"Another run of {slug} is writing to this warehouse.",
+                        looked=str(path),
+                        found=f"held by process {lock.read().strip() or 'unknown'}",
+                        fix="wait for it, or run again with --wait 60",
+                    ) from None
+                time.sleep(0.05)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def marks(edition: Edition, tables: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows and checksum of each table as it is in the copy: `orrery check` reads the same again later."""
+    found = []
+    with edition.connect() as connection:
+        for table in tables:
+            names = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+            sql = f"select count(*), {engine.checksum(names)} from {table}"
+            [(rows, total)] = connection.execute(sql).fetchall()
+            found.append({"table": table, "rows": rows, "checksum": total})
+    return found
+
+
+def _identity(found: os.stat_result | None) -> tuple[int, int, int] | None:
+    return None if found is None else (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _synced(path: Path) -> None:
+    """Have the disk hold what was written to a file, or renamed in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
