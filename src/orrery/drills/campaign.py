@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -174,7 +174,7 @@ def _trials(
     """Every trial of a plan; cases in turn, so that a short campaign has seen something of them all."""
     seconds = 1.0
     chance = random.Random(plan.seed)  # noqa: S311 (a seed, so that a failure can be seen again)
-    queues = [_of_case(case, points[case.name], plan, chance) for case in cases]
+    queues = [_of_case(case, points[case.name], plan, chance, ground.faults) for case in cases]
     while any(queues):
         for queue, case in zip(queues, cases, strict=True):
             for fault, point in [queue.pop() for _ in range(min(IN_A_ROW, len(queue)))]:
@@ -189,10 +189,16 @@ def _trials(
             yield partial(together, ground, number, chance)
 
 
-def _of_case(case: Case, points: Sequence[str], plan: Plan, chance: random.Random) -> list[tuple[str, str]]:
+def _of_case(
+    case: Case, points: Sequence[str], plan: Plan, chance: random.Random, known: Collection[str]
+) -> list[tuple[str, str]]:
     """The faults of a case, each with its point: all of them where files are small; kills alone else."""
     is_small = len(case.contents[0]) < 1 << 20
-    faults = [fault for fault in CODES if (fault == "kill" or is_small) and (not plan.faults or fault in plan.faults)]
+    faults = [
+        fault
+        for fault in CODES
+        if fault in known and (fault == "kill" or is_small) and (not plan.faults or fault in plan.faults)
+    ]
     found = [(fault, point) for fault in faults for point in points if point in SELDOM.get(fault, points)]
     chance.shuffle(found)
     return found * plan.times
@@ -228,8 +234,8 @@ def prepared(system: Manifest, home: Path, seed: int) -> Iterator[tuple[Ground, 
     ]
     with ExitStack() as started:
         started.callback(postgres_server.stop, home)
-        postgres_server.start(home)
         ground = Ground(scenario, Target(home, system), folder, profiles.tool_environment())
         started.callback(ground.close)
-        started.enter_context(ground.proxy)
+        if ground.proxy is not None:
+            started.enter_context(ground.proxy)
         yield ground, cases

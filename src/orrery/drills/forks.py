@@ -8,6 +8,8 @@ A drill makes hundreds of runs; a Python that starts anew for each would spend i
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -122,8 +124,6 @@ def serve() -> None:
 
 def _import_everything() -> None:
     import duckdb  # noqa: F401
-    import pandas as pd  # noqa: F401
-    import psycopg  # noqa: F401
     import pyarrow.compute
     import pyarrow.csv
     import pyarrow.parquet  # noqa: F401
@@ -131,6 +131,9 @@ def _import_everything() -> None:
     from orrery import catalogue, contracts, effects, feeds, judging, lineage  # noqa: F401
     from orrery.cli import main  # noqa: F401
 
+    for name in ("pandas", "psycopg"):  # of one extra: somebody may drill a system that needs neither
+        if importlib.util.find_spec(name):
+            importlib.import_module(name)
     for system in catalogue.systems():
         if system.claims:
             catalogue.entry(system)

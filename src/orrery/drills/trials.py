@@ -111,6 +111,11 @@ class Ground:
         return thread
 
     def _read_on(self) -> None:
+        lost: tuple[type[Exception], ...] = (OrreryError,)  # the server is what is being killed here
+        if self.proxy is not None:
+            import psycopg
+
+            lost = (*lost, psycopg.Error)
         table = self.scenario.table or next(iter(self.target.system.outputs))
         of_row = "hash" if self.target.binding.engine == "duckdb" else "hashtextextended"
         more = "" if of_row == "hash" else ", 0"
@@ -125,7 +130,7 @@ class Ground:
                             [(number, checksum)] = [tuple(row.values()) for row in reader.query(sql)]
                             self.seen.add((number, checksum))
                         time.sleep(0.02)
-            except (OrreryError, *_LOST):  # the server is what is being killed here
+            except lost:
                 time.sleep(0.05)
 
     def close(self) -> None:
@@ -133,8 +138,6 @@ class Ground:
         for fork in (self.fork, self.beside, self.elsewhere):
             fork.close()
         self.target.close()
-        if self.proxy is not None:
-            self.proxy.close()
 
 
 def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float | None = None) -> Verdict:
