@@ -17,7 +17,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: ## run a system on its own data (installs only what it needs)
-	@sh tools/bootstrap.sh run
+	@sh tools/bootstrap.sh $$(sh tools/purpose.sh $(or $(SYSTEM),meteor))
 	@.venv/bin/orrery run $(or $(SYSTEM),meteor) $(ARGS)
 
 test: ## every test (installs the rest), two files at a time
@@ -47,11 +47,11 @@ fmt: ## format the code and mend what can be mended
 types: ## the type checker alone
 	@sh tools/bootstrap.sh test
 	@$(PY) -m mypy
-	@for jobs in systems/*/*/jobs; do MYPYPATH=$$jobs $(PY) -m mypy --explicit-package-bases $$jobs || exit 1; done
+	@for jobs in systems/*/*/jobs systems/*/*/connectors; do MYPYPATH=$$jobs $(PY) -m mypy --explicit-package-bases $$jobs || exit 1; done
 
 bench: ## compare a system with what you would use instead (`orrery bench` measures it alone, at several sizes)
 	@sh tools/bootstrap.sh bench
-	@$(PY) bench/$(or $(SYSTEM),meteor).py $(ARGS)
+	@.venv/bin/python bench/$(or $(SYSTEM),meteor).py $(ARGS)
 
 lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 	@sh tools/bootstrap.sh run

@@ -15,7 +15,7 @@ import pytest
 
 from orrery import catalogue, leftovers, testing
 from orrery.commit_cut import CommitCut
-from orrery.engines import postgres, postgres_server, privileges
+from orrery.engines import postgres, postgres_server, privileges, servers
 from orrery.testing import Result, Target
 
 pytest.register_assert_rewrite("orrery.claims")  # a claim that does not hold shows its two sides
@@ -89,8 +89,8 @@ def warehouse_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     home = tmp_path_factory.mktemp("home") / ".orrery"
     yield home
-    postgres_server.stop(home)
-    assert postgres_server.status(home) is None
+    servers.stop(home)
+    assert servers.running(home) == []
 
 
 @pytest.fixture

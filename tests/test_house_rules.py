@@ -27,6 +27,7 @@ PACKAGES = {
     "pyiceberg",
 }
 PACKAGES |= {"pyspark", "spark", "trino"}
+ELSEWHERE = {"src/orrery/engines/snowflake_serving.py"}  # a program of another environment, never imported
 NOT_OURS = {".git", ".make", ".mypy_cache", ".orrery", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv"}
 NOT_OURS |= {"__pycache__", "build", "dist"}
 
@@ -161,7 +162,7 @@ def only_a_run_reads_the_clock(root: Path) -> list[str]:
     return [
         f"{name}:{node.lineno}: reads the wall clock"
         for name, path in python(root, "src/", "systems/")
-        if name != "src/orrery/run.py" and not is_native(name) and "tests" not in in_system(name)
+        if name not in {"src/orrery/run.py", *ELSEWHERE} and not is_native(name) and "tests" not in in_system(name)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and ".".join(dotted(node.func).split(".")[-2:]) in clocks
     ]
@@ -171,6 +172,7 @@ def core_imports_nothing_heavy(root: Path) -> list[str]:
     return [
         f"{name}:{getattr(node, 'lineno', 0)}: imports {module} at the top"
         for name, path in python(root, "src/orrery/")
+        if name not in ELSEWHERE
         for node in at_the_top(tree(path))
         for module in imported(node)
         if module.split(".")[0] in HEAVY
@@ -401,6 +403,12 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_the_command_line_loads_nothing_heavy() -> None:
     assert loaded_by("import orrery.cli.main") & HEAVY == set()
+
+
+def test_a_program_of_another_environment_is_imported_by_nobody() -> None:
+    names = {Path(each).stem for each in ELSEWHERE}
+    assert [name for name, path in python(ROOT, "src/", "systems/", "tools/") for node in ast.walk(tree(path))
+            for module in imported(node) if names & set(module.split("."))] == []  # fmt: skip
 
 
 def test_a_heavy_import_would_be_seen() -> None:

@@ -52,7 +52,8 @@ BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
     "comet-temperate": ([["show", "comet", "--table", "temperate_small_planets"]], [COMET]),
 }
 VARIABLE = [
-    (r"\d+\.\d+ s\b", "0.0 s"),
+    (r" *\d+\.\d+ s\b", " 0.0 s"),
+    (r"\n[^\n]* now: [^\n]*", ""),  # where long work was when five seconds had passed
     (r" +[\d,]+ MB", " 0 MB"),
     (r" +[\d,]+ rows/s", ""),
     (r"\d{8}T\d{6}-(\w+)-[0-9a-f]{6}", r"RUN-\1"),
@@ -89,7 +90,7 @@ def printed() -> dict[str, str]:
         try:
             for block, (commands, _) in BLOCKS.items():
                 told = "".join(orrery(*command) for command in commands)
-                said[block] = picture(json.loads(told)) if block.endswith("-picture") else indented(told)
+                said[block] = PICTURES[block](json.loads(told)) if block in PICTURES else indented(told)
         finally:
             orrery("down")
             orrery("down", "own")
@@ -113,6 +114,9 @@ def picture(rows: list[dict[str, Any]]) -> str:
     lines = [f"line {[of.get((year, way), 0) for year in years]}" for way in ways]
     said = f'```mermaid\nxychart-beta\n    title "Planets found a year: {", ".join(ways)}"\n'
     return said + f'    x-axis {list(years)}\n    y-axis "planets"\n    ' + "\n    ".join(lines) + "\n```\n"
+
+
+PICTURES = {"comet-picture": picture}
 
 
 def indented(text: str) -> str:

@@ -1,9 +1,9 @@
 """What a system costs at several sizes of its own sample: seconds, peak memory, rows a second.
 
-Each measurement is a whole command in a process of its own, in a new state folder with a server of its own that is up
-already; nothing of the user's is touched. A system makes its larger inputs itself, because it knows its keys: the
-manifest names for an input a function (`scaled`) that writes a file of so many rows. (`make bench` is something else:
-it compares a system with what one would use instead.)
+Each measurement is a whole command in a process of its own, in a new state folder; where a server plays a role of the
+system, with one of its own that is up already. Nothing of the user's is touched. A system makes its larger inputs
+itself, because it knows its keys: the manifest names for an input a function (`scaled`) that writes a file of so many
+rows. (`make bench` is something else: it compares a system with what one would use instead.)
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from orrery import catalogue, profiles
+from orrery import catalogue, machine, profiles
 from orrery.errors import BadInput, IntegrityBroken
 from orrery.manifest import Manifest
 from orrery.run import Request
@@ -55,9 +56,13 @@ def curve(
             found='no input with scaled = "module:function"',
             fix="name a function(sample, to, rows) that writes a file of so many rows, keys unique",
         )
-    Request(system, profiles.load("embedded", profiles.home()), profiles.home(), settings=settings).chosen()
+    profile = profiles.load("embedded", profiles.home())
+    Request(system, profile, profiles.home(), settings=settings).chosen()
+    bindings = [profile.binding(role, system.slug) for role in system.needs]
     measured: dict[int, list[tuple[float, float]]] = {scale: [] for scale in scales}
-    engines: dict[str, str] = {}
+    # of an engine without a server the version is that of its package
+    engines = {each.engine: machine.versions()[each.engine] for each in bindings if not each.is_served}
+    measuring = _Measuring(system, settings, any(each.is_served for each in bindings), engines)
     host = _host()
     with tempfile.TemporaryDirectory(prefix="orrery-bench-") as name:
         folder = Path(name)
@@ -68,7 +73,7 @@ def curve(
         for number in range(runs):
             for scale in scales:
                 home = folder / f"home-{number}-{scale}"
-                seconds, peak = _measured(system, inputs[scale], scale * base, settings, home, engines)
+                seconds, peak = measuring.run(inputs[scale], scale * base, home)
                 measured[scale].append((seconds, peak))
                 told(f"run {number + 1} of {runs}: {scale * base:>11,} rows  {seconds:8.2f} s  {peak:6,.0f} MB")
     return {
@@ -106,24 +111,38 @@ def _host() -> dict[str, Any]:
     }
 
 
-def _measured(
-    system: Manifest,
-    inputs: Mapping[str, Path],
-    rows: int,
-    settings: Mapping[str, str],
-    home: Path,
-    engines: dict[str, str],
-) -> tuple[float, float]:
-    """Wall seconds of one run as a process, and the peak memory of its steps in MB."""
-    words = [f"--data={name}={path}" for name, path in inputs.items()]
-    words += [f"--set={name}={value}" for name, value in settings.items()]
-    try:
-        engines |= {each["engine"]: each["version"] for each in json.loads(_orrery(home, "up", "--json"))}
-        begun = time.perf_counter()
-        summary = json.loads(_orrery(home, "run", system.slug, "--json", *words))
-        seconds = time.perf_counter() - begun
-    finally:
-        _orrery(home, "down")
+@dataclass
+class _Measuring:
+    """One run of a system at a time.
+
+    Attributes:
+        is_served: whether a server of ours plays a role of the system.
+        engines: gets the version of each that is started.
+    """
+
+    system: Manifest
+    settings: Mapping[str, str]
+    is_served: bool
+    engines: dict[str, str]
+
+    def run(self, inputs: Mapping[str, Path], rows: int, home: Path) -> tuple[float, float]:
+        """Wall seconds of one run as a process, and the peak memory of its steps in MB."""
+        words = [f"--data={name}={path}" for name, path in inputs.items()]
+        words += [f"--set={name}={value}" for name, value in self.settings.items()]
+        try:
+            if self.is_served:
+                self.engines |= {each["engine"]: each["version"] for each in json.loads(_orrery(home, "up", "--json"))}
+            begun = time.perf_counter()
+            summary = json.loads(_orrery(home, "run", self.system.slug, "--json", *words))
+            seconds = time.perf_counter() - begun
+        finally:
+            if self.is_served:
+                _orrery(home, "down")
+        _all_kept(self.system, summary, rows)
+        return round(seconds, 2), max(step["peak_mb"] for step in summary["steps"])
+
+
+def _all_kept(system: Manifest, summary: Mapping[str, Any], rows: int) -> None:
     most = max((step["rows"]["kept"] for step in summary["steps"]), default=0)
     if most != rows:
         raise IntegrityBroken(
@@ -132,7 +151,6 @@ def _measured(
             found=f"{most:,} rows kept in the largest step",
             fix="report this: what `scaled` names must make rows that the system keeps, with unique keys",
         )
-    return round(seconds, 2), max(step["peak_mb"] for step in summary["steps"])
 
 
 def _orrery(home: Path, *words: str) -> str:

@@ -40,6 +40,7 @@ class Dialect:
     blanks_are_layout: bool  # blanks and tabs at the ends are taken off, runs inside become one blank
     encoding: str = "utf-8"  # or a single-byte superset of ASCII, by Python's name
     comment: str | None = None  # what lines that stand above the header begin with
+    is_by_record: bool = False  # a record counts as one line, whatever line ends its values hold: so it came from JSON
 
 
 @dataclass(frozen=True)

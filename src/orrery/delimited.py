@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from orrery.beginnings import begin
 from orrery.errors import IntegrityBroken
 from orrery.layout import without_layout
-from orrery.records import BLOCK, LINE_END, Cut, cut, refuse, walk_record
+from orrery.records import BLOCK, LINE_END, Cut, by_record, cut, refuse, walk_record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,11 @@ class Chunk:
         """The refusal of one row of the table, with its text as it stood in the file."""
         start, end = int(self.starts[row]), int(self.ends[row])
         line, offset = int(self.lines[row]), self.base + start
-        return Refused(line, offset, column, rule, message, shown(self.block[start:end], self.encoding))
+        return Refused(line, offset, column, rule, message, self.shown(start, end))
+
+    def shown(self, start: int, end: int) -> str:
+        """Bytes of the block as text that a table can hold."""
+        return shown(self.block[start:end], self.encoding)
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,8 @@ def read(
     buffer, more = begun.buffer, not begun.is_all
     header_end, present = _header(begun, dialect, columns, name, ignored)
     header, rest = buffer[:header_end].rstrip(b"\r\n"), buffer[header_end:]
-    base, line = begun.base + header_end, begun.line + len(LINE_END.findall(buffer[:header_end]))
+    lines = 1 if dialect.is_by_record else len(LINE_END.findall(buffer[:header_end]))
+    base, line = begun.base + header_end, begun.line + lines
     while more or rest:
         pieces = [rest]
         while more and (len(pieces) == 1 or sum(map(len, pieces)) < BLOCK):  # at least one, or nothing would move on
@@ -213,6 +218,8 @@ def read(
             pieces.append(following or b"")
         buffer = b"".join(pieces)
         found = cut(buffer, line, dialect, name, at_end=not more)
+        if dialect.is_by_record:
+            found = by_record(found, line)
         if len(found.starts):
             yield Block(name, dialect, header, present, columns, buffer, base, found)
         base, line, rest = base + found.consumed, found.next_line, buffer[found.consumed :]

@@ -30,9 +30,11 @@ STARTS = (
     *(f"cli.{each}" for each in ("main", "looking", "running", "data", "comparing", "engines")),
 )
 TESTING = ("testing", "claims", "leftovers")
-OF_THE_CATALOGUE = ("sabotages.toml", "faults.toml", "proof.json", "__pycache__")  # of a system's folder
+# of a system's folder: what is about the catalogue, and what tools have made there
+OF_THE_CATALOGUE = ("sabotages.toml", "faults.toml", "proof.json", "__pycache__", "target", "logs")
 PLAIN = ("LICENSE", "conftest.py", "tools/bootstrap.sh", "tools/link_checkout.py")
-LOCKS = ("run.lock", "test.lock", "uv.lock.txt")
+LOCKS = ("test.lock", "uv.lock.txt")
+EMULATOR = ("snowflake-emulator.lock",)  # in an environment of its own, made when a profile asks for it
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,32 @@ def contents(system: Manifest, name: str) -> dict[str, bytes]:
     files = {f"{CORE}/{each}": (core / each).read_bytes() for each in sorted(modules)}
     files |= {f"{system.folder.name}/{inside}": path.read_bytes() for inside, path in own.items()}
     files |= {each: (root / each).read_bytes() for each in PLAIN}
-    files |= {f"requirements/{each}": (root / "requirements" / each).read_bytes() for each in LOCKS}
+    locks = (f"{purpose(system)}.lock", *LOCKS, *(EMULATOR if "snowflake" in system.extras else ()))
+    files |= {f"requirements/{each}": (root / "requirements" / each).read_bytes() for each in locks}
     files |= {f"profiles/{path.name}": path.read_bytes() for path in sorted((root / "profiles").glob("*.toml"))}
     copied = {each: hashlib.sha256(content).hexdigest() for each, content in sorted(files.items())}
     record = {"from": f"orrery-data {__version__}", "system": system.slug, "files": copied}
     files[RECORD] = (json.dumps(record, indent=2) + "\n").encode()
     made = {
         "pyproject.toml": _project(system, name, root),
-        "Makefile": _MAKEFILE.format(name=system.name.lower()),
+        "Makefile": _MAKEFILE.format(name=system.name.lower(), purpose=purpose(system)),
         "README.md": _README.format(
-            name=name, system=system, word=system.name.lower(), folder=system.folder.name, modules=len(modules)
+            name=name,
+            system=system,
+            word=system.name.lower(),
+            folder=system.folder.name,
+            modules=len(modules),
+            given=next(iter(system.inputs), "…"),
         ),
         "VENDORED.md": _VENDORED.format(version=__version__, word=system.name.lower(), name=name),
         ".gitignore": (root / ".gitignore").read_text(encoding="utf-8"),
     }
     return files | {each: text.encode() for each, text in made.items()}
+
+
+def purpose(system: Manifest) -> str:
+    """Which requirements/<purpose>.lock a run of the system needs (tools/purpose.sh says the same to make)."""
+    return "dbt" if "dbt" in system.extras else "run"
 
 
 def moved(system: Manifest, project: Path) -> list[Moved]:
@@ -309,7 +322,7 @@ help:
 	@echo "make run · make test · make down (stop the server) · make clean (remove .venv)"
 
 run:
-	@sh tools/bootstrap.sh run
+	@sh tools/bootstrap.sh {purpose}
 	@.venv/bin/orrery run {name} $(ARGS)
 
 test:
@@ -330,12 +343,12 @@ _README = """\
 
 Taken out of Orrery as a project of your own: change whatever you like.
 
-    make run        installs what it needs (by hash) into .venv, starts a PostgreSQL of its own, loads the sample
+    make run        installs what it needs (by hash) into .venv, and runs it on the sample
     make test       installs the rest, and tests it
 
 Then, with your own files:
 
-    .venv/bin/orrery run {word} --data 'launches=inbox/*.csv'
+    .venv/bin/orrery run {word} --data '{given}=inbox/*'
     .venv/bin/orrery plan {word} --schedule          the cron line and the systemd timer
     .venv/bin/orrery show {word}                     rows of what it made; --rejected: the refused ones
     .venv/bin/orrery check {word}                    whether ledger and target still agree

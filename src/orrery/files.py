@@ -23,6 +23,7 @@ PIECE = 1 << 20  # bytes read at a time
 SIZE_LIMIT = 10 << 30  # bytes of a stored file
 RATIO_LIMIT = 200  # decompressed to stored bytes, from 1 MiB of output on
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst", ".tsv.zst", ".txt.zst")
+OWN_ENDINGS = (*ENDINGS, ".json", ".json.gz", ".json.zst", ".jsonl", ".ndjson")  # of tables that a user brings
 _UNFINISHED = (".part", ".tmp", ".swp", ".crdownload", ".filepart")
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("zip", "unzip it; a workbook (.xlsx) must be saved as CSV"),

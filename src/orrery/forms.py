@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -18,7 +18,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")  # of a table or a column
 INTEGERS = ("smallint", "integer", "bigint")
 TYPES = (*INTEGERS, "numeric(p,s)", "double precision", "text", "boolean", "date", "timestamp", "timestamptz")
 _NUMERIC = re.compile(r"numeric\(([0-9]{1,2}),\s?([0-9]{1,2})\)")
-_FACTOR = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_FACTOR = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
+_EXACT = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")  # what decimal(18,9) holds
 _LOOKS = {
     "%Y": "[0-9]{4}", "%y": "[0-9]{2}", "%m": "[0-9]{1,2}", "%d": "[0-9]{1,2}", "%b": "[A-Za-z]{3}",
     "%B": "[A-Za-z]{3,9}", "%a": "[A-Za-z]{3}", "%A": "[A-Za-z]{6,9}", "%H": "[0-9]{1,2}", "%I": "[0-9]{1,2}",
@@ -46,6 +47,7 @@ class Form:
     thousands: str | None = None
     decimal: str = "."
     times: str | None = None
+    plus: str | None = None
     formats: tuple[str, ...] = ()
     zone: str = "UTC"
     precision: bool = False
@@ -99,6 +101,9 @@ def _taken(key: str, value: Any) -> Any:
         text = str(value)
         is_factor = not isinstance(value, bool) and _FACTOR.fullmatch(text) and float(text) > 0
         return text if is_factor else _Wrong(f"times wants a number like 1000000 or 0.001, not {value!r:.60}")
+    if key == "plus":
+        is_exact = not isinstance(value, bool) and _EXACT.fullmatch(str(value))
+        return str(value) if is_exact else _Wrong(f"plus wants a number like 0.5 or -2400000.5, not {value!r:.60}")
     if not isinstance(value, str) or (not value and key != "join"):
         return _Wrong(f"{key} wants a text in quotes, not {value!r:.60}")
     if key in _MARKS and value not in _MARKS[key]:
@@ -129,6 +134,10 @@ def _contradiction(form: Form, kind: str) -> str | None:
         return "it wants either a column of the file or a constant"
     if form.spelled and len(form.sources) != 1:
         return "spelled belongs to a single column of the file"
+    if form.plus and kind != "text":
+        return f"plus belongs to a number that is kept as text, the column is {kind}"
+    if form.times and kind not in ("text", "double precision") and not _EXACT.fullmatch(form.times):
+        return f"times with more than nine decimals; the column is {kind}"
     if form.thousands == form.decimal:
         return "thousands and decimal are the same mark"
     return None
@@ -178,7 +187,7 @@ def _without(text: str, missing: Sequence[str]) -> str:
 def value_of(form: Form, kind: str, text: str) -> str:
     """SQL for the typed value of a text; null where it does not read so."""
     if kind == "text":
-        return _precision(form, text) if form.precision else text
+        return _precision(form, text) if form.precision else _as_written(form, text)
     if kind == "boolean":
         sides = ((form.is_true, "true"), (form.is_false, "false"))
         cases = (
@@ -214,6 +223,33 @@ def _number(form: Form, kind: str, text: str) -> str:
         value = f"case when isfinite({value}) and not {is_lost} then {value} end"
     is_number = f"regexp_full_match({text}, {quoted(pattern)}) and regexp_matches({text}, '[0-9]')"
     return f"case when {is_number} then {value} end"
+
+
+def is_measured(form: Form) -> bool:
+    """Whether a text must be a number, because something is to be done to it."""
+    return bool(form.times or form.plus or form.thousands or form.decimal == ",")
+
+
+def _as_written(form: Form, text: str) -> str:
+    """A text as it is; a number that is to be changed as its digits, in another unit or from another zero.
+
+    With up to nine decimals it is exact; else it is a double, in the fewest digits that tell it from others.
+    """
+    if not is_measured(form):
+        return text
+    value = _number(replace(form, times=None), "double precision", text)
+    plain = f"replace({text}, {quoted(form.thousands)}, '')" if form.thousands else text
+    plain = f"replace({plain}, ',', '.')" if form.decimal == "," else plain
+    if not (form.times or form.plus):
+        return f"case when {value} is not null then {plain} end"
+    exact, double = f"cast({plain} as {_PARSED})", value
+    for sign, other in (("*", form.times), ("+", form.plus)):
+        if other:
+            exact, double = f"{exact} {sign} cast({quoted(other)} as decimal(18,9))", f"{double} {sign} {other}"
+    digits = f"rtrim(regexp_replace(cast(try({exact}) as varchar), '([.][0-9]*?)0+$', '\\1'), '.')"
+    fits = f"regexp_full_match({plain}, '[+-]?(?:[0-9]{{1,18}}(?:[.][0-9]{{0,9}}0*)?|[.][0-9]{{1,9}}0*)')"
+    exactly = f"case when {fits} then {digits} end" if _EXACT.fullmatch(form.times or "1") else "null"
+    return f"case when {value} is not null then coalesce({exactly}, cast({double} as varchar)) end"
 
 
 def _moment(form: Form, kind: str, text: str) -> str:
@@ -268,7 +304,7 @@ def message(form: Form, kind: str) -> str:
     if kind == "boolean":
         return f"neither {', '.join(form.is_true)} nor {', '.join(form.is_false)}"
     example = f"1{form.thousands or ''}160" + ("" if kind in INTEGERS else f"{form.decimal}5")
-    return f"not a number of type {kind} as the form says, like {example}"
+    return f"not a number{'' if kind == 'text' else f' of type {kind}'} as the form says, like {example}"
 
 
 def query(
@@ -292,7 +328,7 @@ def query(
         texts.append(f"{text_of(form, [identifier(each) for each in form.sources], missing)} as {text}")
         values.append(f"{value_of(form, kind, text)} as {value}")
         typed[name] = value
-        if kind != "text" or form.precision:
+        if kind != "text" or form.precision or is_measured(form):
             broken.append(f"when {text} is not null and {value} is null then {quoted(f'{name}:form')}")
         if kind == "text" and name in keys:
             unseen = f"regexp_matches({text}, {quoted(INVISIBLE)})"

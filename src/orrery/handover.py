@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from orrery.contracts import Contract
     from orrery.profiles import Binding
 
+__all__ = ["Ended", "Tool", "to_tool"]
+
 # What a tool calls between two of its steps while a run is drilled: it tells the run the step, and waits for its word.
 # When the run is dead, the tool need not go on.
 AT_STEP = """#!/usr/bin/env bash

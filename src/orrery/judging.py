@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from orrery import delimited
+from orrery import delimited, json_tables
 from orrery.contracts import quoted
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ class Judge:
         return self.mine.duck  # type: ignore[no-any-return]
 
     def records(self, blocks: Iterable[bytes], name: str) -> Iterator[Block]:
-        """The records of a file, cut and not yet parsed."""
-        feed = self.feed
-        return delimited.read(blocks, feed.incoming.written_as(), feed.headers, name, feed.incoming.ignored)
+        """The records of a file, cut and not yet parsed; a user's own may be JSON."""
+        feed, dialect = self.feed, self.feed.incoming.written_as()
+        if feed.origin:
+            blocks, dialect = json_tables.as_delimited(blocks, dialect, name)
+        return delimited.read(blocks, dialect, feed.headers, name, feed.incoming.ignored)
 
     def judge(self, chunk: Chunk) -> Judged:
         """Split a chunk into rows to load and rows to refuse; each is in exactly one."""

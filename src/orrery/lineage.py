@@ -53,7 +53,11 @@ def write(path: Path, system: Manifest, summary: Mapping[str, Any]) -> None:
             `database.schema.table`). An input of a system that has several says in `input` which one it is.
     """
     run: dict[str, Any] = {"runId": str(uuid.uuid5(uuid.NAMESPACE_URL, str(summary["run_id"]))), "facets": {}}
-    outlines = summary.get("contracts", {})
+    told = summary.get("columns_from", {})  # by the tool that made them; else it is as the contracts say
+    outlines = {
+        name: {**each, "sources": told[name]} if name in told else each
+        for name, each in summary.get("contracts", {}).items()
+    }
     given = [{"input": next(iter(system.inputs), None), **each} for each in summary.get("lineage_inputs", ())]
     made = [{**each, "table": _table(each["name"], outlines)} for each in summary.get("lineage_outputs", ())]
     inputs, outputs = _inputs(given, outlines), _outputs(made, given, system, outlines)

@@ -18,6 +18,7 @@ from pathlib import Path
 from orrery.errors import BadInput, Denied, ManifestBroken
 
 FIDELITIES = ("real", "emulator", "stand-in")
+SERVERLESS = {"duckdb"}  # engines that work inside the process that uses them, on a file
 _KEYS = {"engine", "server", "fidelity", "password_env", "password_file", "not_real_because"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PASSWORD_INSIDE = re.compile(r"(^|[\s?&;])(ssl)?password\s*=|://[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
@@ -46,6 +47,11 @@ class Binding:
     def is_embedded(self) -> bool:
         """Whether the server is ours to start."""
         return self.server == "embedded"
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server must be up for it, which is ours to start."""
+        return self.is_embedded and self.engine not in SERVERLESS
 
     def password(self) -> str | None:
         """The secret, read now; None where the profile names none (then the tool's own rules hold).
@@ -96,6 +102,24 @@ def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The small environment that a tool gets: the way to programs, the language, UTC, and what it needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TERM") if name in os.environ}
     return {"PATH": os.defpath, "TZ": "UTC", **kept, **(extra or {})}
+
+
+def connector_environment() -> dict[str, str]:
+    """The environment of a program that asks a public service: a tool's, with the user's proxies and certificates."""
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    proxies = (f"{kind}_proxy" for kind in ("http", "https", "all", "no"))
+    wanted = (*names, *(form for name in proxies for form in (name, name.upper())))
+    return tool_environment({name: os.environ[name] for name in wanted if name in os.environ})
+
+
+def installer_environment() -> dict[str, str]:
+    """The environment that pip and uv get: the caller's, with the settings for indexes, certificates and proxies.
+
+    What would send packages elsewhere than asked for is left out.
+    """
+    dropped = {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name not in dropped}
+    return {"PATH": os.defpath, **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def test_environment(source: Path, test_home: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 RESULT = "proof.json"
 # README.md is written by `make readme`, figures of the day and all; what the system does is not in it
 _LEFT_OUT = {RESULT, "README.md"}
+_MADE = {"target", "logs"}  # by dbt, where somebody calls it by hand in its project
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
@@ -22,7 +23,8 @@ def fingerprint(folder: Path) -> dict[str, str]:
     every, packed = hashlib.sha256(), hashlib.sha256()
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         name = path.relative_to(folder)
-        if name.as_posix() in _LEFT_OUT or any(part.startswith((".", "__pycache__")) for part in name.parts):
+        is_made = any(part.startswith((".", "__pycache__")) or part in _MADE for part in name.parts)
+        if is_made or name.as_posix() in _LEFT_OUT:
             continue
         line = f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
         every.update(line)

@@ -8,14 +8,16 @@ run was published is answered by its token in `<slug>.loads`, never by an exit s
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orrery.effects import settle
 from orrery.engines import duckdb as engine
@@ -24,8 +26,6 @@ from orrery.faults import faultpoint
 from orrery.run import Run
 
 if TYPE_CHECKING:
-    import duckdb
-
     from orrery.profiles import Binding
 
 _LOADS = """
@@ -38,6 +38,7 @@ create table if not exists {schema}.loads (
 );
 """
 _NEXT = "select coalesce(max(load_id), 0) + 1 from {schema}.loads"
+_RUN_ID = "[0-9]{8}T[0-9]{6}-[pd][0-9]{2}_[a-z0-9]+-[0-9a-f]{6}"
 ROOM = 64 << 20  # bytes that a build needs beside the copy
 
 
@@ -55,14 +56,40 @@ class Edition:
     file: Path
     load_id: int
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a dbt project's profiles.yml reads to build in the copy."""
+        return {
+            **engine.environment(self.warehouse.binding, self.warehouse.run.system.slug),
+            "DUCKDB_PATH": str(self._steady()),
+        }
+
+    def _steady(self) -> Path:
+        """A path to the copy that is the same for every copy: dbt reads a whole project anew where its file has moved.
+
+        It leads through a link to the copy's folder, not to the file: what DuckDB writes beside it must not be left.
+        """
+        run = self.warehouse.run
+        name = hashlib.sha256(bytes(self.warehouse.file.absolute())).hexdigest()[:16]  # it has one writer at a time
+        link = run.request.home / "cache" / "dbt" / run.system.slug / f"copy-{name}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.file.parent.absolute(), target_is_directory=True)
+        return link / self.file.name
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Where the tables are when they are published, in OpenLineage's words."""
+        return {"namespace": f"duckdb://{self.warehouse.file.absolute()}", "name": self.file.stem}
+
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """DuckDB's own connection to the copy, to read and to write."""
+    def session(self) -> Iterator[engine.Session]:
+        """A session in the copy, which nobody else may have open meanwhile."""
         import duckdb
 
         with engine.connect(self.file, read_only=False) as connection:
             try:
-                yield connection
+                yield engine.Session(connection)
             except duckdb.Error as error:
                 raise engine.told(error, self.file) from error
 
@@ -89,23 +116,23 @@ class Warehouse:
         try:
             before = self._copied(copy)
             edition = Edition(self, copy, 0)
-            with edition.connect() as connection:
-                connection.execute(_LOADS.format(schema=slug))
-                [(edition.load_id,)] = connection.execute(_NEXT.format(schema=slug)).fetchall()
+            with edition.session() as session:
+                session.query(_LOADS.format(schema=slug))
+                [(edition.load_id,)] = session.query(_NEXT.format(schema=slug))[1]
             faultpoint("begin.after")
             yield edition
             faultpoint("stage.before")
-            with edition.connect() as connection:
+            with edition.session() as session:
                 token = [edition.load_id, self.run.token, self.run.run_id, self.run.now()]
-                connection.execute(f"insert into {slug}.loads values (?, ?, ?, ?)", token)
-                connection.execute("force checkpoint")
+                session.query(f"insert into {slug}.loads values (?, ?, ?, ?)", token)
+                session.query("force checkpoint")
             _synced(copy)
             self.run.move("STAGED", result=self.run.notes)
             faultpoint("stage.after")
-            self._unchanged(before)
-            self.run.move("COMMITTING")
-            faultpoint("commit.before")
-            self._publish(copy)
+            with self._unchanged(before):
+                self.run.move("COMMITTING")
+                faultpoint("commit.before")
+                self._publish(copy)
             faultpoint("commit.after")
             _synced(self.file.parent)
         finally:
@@ -114,8 +141,10 @@ class Warehouse:
     def _copied(self, copy: Path) -> os.stat_result | None:
         """Make the copy; gives what the warehouse was like then, None where there is none yet."""
         if not self.file.exists():
+            if self._log.exists():  # its file was moved away; the new one must not be taken for it
+                self._log.rename(f"{self._log}.left")
             return None
-        if self.file.with_name(f"{self.file.name}.wal").exists():  # of somebody who wrote by hand, and was killed
+        if self._log.exists():  # of somebody who wrote by hand, and was killed
             engine.connect(self.file, read_only=False).close()
         with engine.connect(self.file):  # while it is open here, nobody can open it to write
             found = self.file.stat()
@@ -128,7 +157,7 @@ class Warehouse:
                     fix="make room there; nothing was changed",
                 )
             with self.run.step("copy") as step:
-                shutil.copyfile(self.file, copy)
+                shutil.copy(self.file, copy)  # with its rights: who may not read it shall not be able to tomorrow
                 step.bytes_read = found.st_size
                 step.rows(read=0, kept=0)
         return found
@@ -141,16 +170,28 @@ class Warehouse:
             raise
         self.run.has_committed = True
 
-    def _unchanged(self, before: os.stat_result | None) -> None:
-        """Raises Locked where the warehouse is not what was copied: who wrote to it must not lose that."""
-        now = self.file.stat() if self.file.exists() else None
-        if _identity(before) != _identity(now):
-            raise Locked(
-                "Somebody wrote to the warehouse while this run was building: nothing was published.",
-                looked=str(self.file),
-                found="it is not the file that was copied",
-                fix="run again: it builds on what is there now",
-            )
+    @property
+    def _log(self) -> Path:
+        """DuckDB's log beside the file: what a writer committed that was killed."""
+        return self.file.with_name(f"{self.file.name}.wal")
+
+    @contextmanager
+    def _unchanged(self, before: os.stat_result | None) -> Iterator[None]:
+        """Keep writers out, and make sure that there was none since the copy: who wrote must not lose that.
+
+        Raises:
+            Locked: somebody has it open to write, or the warehouse is not what was copied.
+        """
+        with engine.connect(self.file) if self.file.exists() else nullcontext():
+            now = self.file.stat() if self.file.exists() else None
+            if _identity(before) != _identity(now) or self._log.exists():
+                raise Locked(
+                    "Somebody wrote to the warehouse while this run was building: nothing was published.",
+                    looked=str(self.file),
+                    found="it is not the file that was copied",
+                    fix="run again: it builds on what is there now",
+                )
+            yield
 
 
 @contextmanager
@@ -164,8 +205,9 @@ def sole_writer(run: Run, role: str) -> Iterator[Warehouse]:
     warehouse.file.parent.mkdir(parents=True, exist_ok=True)
     with locked(warehouse.file, run.system.slug, run.request.wait_seconds):
         faultpoint("prepare.before")
-        for left in warehouse.file.parent.glob(f".{warehouse.file.stem}-*"):
-            shutil.rmtree(left)
+        for left in list(warehouse.file.parent.iterdir()):
+            if re.fullmatch(rf"\.{re.escape(warehouse.file.stem)}-{_RUN_ID}", left.name):  # no other is ours
+                shutil.rmtree(left)
         run.note(target_id=warehouse.look.identity)
         there = {token for token, _ in warehouse.look.loads(run.system.slug)}
         faultpoint("settle.before")
@@ -198,18 +240,6 @@ def locked(file: Path, slug: str, wait_seconds: float) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-def marks(edition: Edition, tables: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows and checksum of each table as it is in the copy: `orrery check` reads the same again later."""
-    found = []
-    with edition.connect() as connection:
-        for table in tables:
-            names = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
-            sql = f"select count(*), {engine.checksum(names)} from {table}"
-            [(rows, total)] = connection.execute(sql).fetchall()
-            found.append({"table": table, "rows": rows, "checksum": total})
-    return found
 
 
 def _identity(found: os.stat_result | None) -> tuple[int, int, int] | None:

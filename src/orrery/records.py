@@ -7,7 +7,7 @@ every quote opens a field, closes one or is one of a pair; a block where one doe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from orrery.errors import BadInput
@@ -127,6 +127,14 @@ def cut(buffer: bytes, line: int, dialect: Dialect, name: str, *, at_end: bool) 
     if not at_end and len(buffer) - found.consumed > max(RECORD_LIMIT, BLOCK // 2):
         _too_long(name, found.next_line, f"no end of the record within {len(buffer) - found.consumed:,} bytes")
     return found
+
+
+def by_record(found: Cut, line: int) -> Cut:
+    """The same records, each on a line of its own from `line` on, whatever line ends they hold."""
+    import numpy as np
+
+    count = len(found.starts)
+    return replace(found, lines=np.arange(line, line + count), next_line=line + count)
 
 
 def _outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:

@@ -56,9 +56,10 @@ class Request:
     clock: Callable[[], datetime] = utc_now
 
     def endings(self, name: str) -> tuple[str, ...]:
-        """Of the files that an input takes out of a folder; of a user's own tables, those of delimited text."""
-        is_own = self.mapping is not None or self.contract is not None
-        return (() if is_own else self.system.inputs[name].endings) or files.ENDINGS
+        """Of the files that an input takes out of a folder; of a user's own, those of text and JSON."""
+        if self.mapping is not None or self.contract is not None:
+            return files.OWN_ENDINGS
+        return self.system.inputs[name].endings or files.ENDINGS
 
     def chosen(self) -> dict[str, str]:
         """Every setting with its value: the default, or what `--set` gave.

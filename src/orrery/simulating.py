@@ -70,7 +70,7 @@ def simulate(system: Manifest, home: Path, first: date, days: int, seed: int, re
     """
     given, deliver = _daily(system)
     _clear(home)
-    inbox, sample = home / "inbox", given.sample.read_bytes()
+    inbox, sample = home / "inbox", _sample(given.sample).read_bytes()
     inbox.mkdir(parents=True)
     coming, begun = arrivals(first, days, seed), time.monotonic()
     profile, ran = profiles.load("embedded", home), []
@@ -109,6 +109,11 @@ def _daily(system: Manifest) -> tuple[Input, Deliver]:
         found='no input with daily = "module:function"',
         fix="orrery info shows what it takes",
     )
+
+
+def _sample(path: Path) -> Path:
+    """The file that a day's file is made from: of a folder the first by name."""
+    return min(path.iterdir()) if path.is_dir() else path
 
 
 def _from(opened: datetime) -> Callable[[], datetime]:

@@ -74,6 +74,10 @@ class Target:
             from orrery.engines import duckdb
 
             duckdb.path(self.binding, self.system.slug).unlink(missing_ok=True)
+        elif self.binding.engine == "snowflake":
+            sql = "select schema_name from information_schema.schemata where startswith(lower(schema_name), ?)"
+            for (schema,) in self.look.query(sql, [self.system.slug])[1]:
+                self.look.query(f'drop schema "{schema}" cascade')
         else:
             for schema in sorted({self.system.slug, *(table.partition(".")[0] for table in self.system.outputs)}):
                 self.connection.execute(f"drop schema if exists {schema} cascade")
@@ -90,6 +94,13 @@ class Target:
             file = duckdb.path(self.binding, self.system.slug)
             file.parent.mkdir(parents=True, exist_ok=True)
             with publishing.locked(file, self.system.slug, 0):
+                yield
+            return
+        if self.binding.engine == "snowflake":
+            from orrery.engines import snowflake
+
+            with snowflake.connect(self.binding, "test") as connection, snowflake.transaction(connection):
+                connection.cursor().execute(f"update {self.system.slug}.writer set run_id = 'of another machine'")
                 yield
             return
         key = effects.lock_key(self.system.slug)

@@ -112,6 +112,18 @@ def test_a_number_is_read_exactly_or_refused(texts: list[str]) -> None:
         ("text", {"after": "|"}, "Falcon 9 | nan", None),
         ("text", {"values": {"S": "success"}}, "S", "success"),
         ("text", {"values": {"S": "success"}}, "s", "s"),
+        ("text", {"plus": "-2400000.5"}, "2459800.5", "59800"),
+        ("text", {"plus": "-2400000.5"}, "2459800.123456789", "59799.623456789"),
+        ("text", {"plus": "-2400000.5"}, "2.4598005e6", "59800.0"),
+        ("text", {"plus": "-2400000.5"}, "2022-08-09", "x:form"),
+        ("text", {"plus": "0.5", "decimal": ","}, "1,25", "1.75"),
+        ("text", {"times": "0.001"}, "939400", "939.4"),
+        ("text", {"times": "0.1", "plus": "-1"}, ".5", "-0.95"),
+        ("text", {"times": "0.001"}, "9.39 km", "x:form"),
+        ("text", {"times": "0.001", "strip": ["m"]}, "939 m", "0.939"),
+        ("text", {"decimal": ","}, "0,0786", "0.0786"),
+        ("text", {"decimal": ","}, "0.0786", "x:form"),
+        ("text", {"thousands": ","}, "12,345.60", "12345.60"),
         ("text", {"constant": "it's"}, "anything", "it's"),
         ("text", {"missing": ["NA"]}, "NA", None),
         ("text", {"missing": ["NA"]}, "DE", "DE"),
@@ -132,6 +144,23 @@ def test_a_number_is_read_exactly_or_refused(texts: list[str]) -> None:
 )
 def test_a_form_reads_what_it_says(kind: str, said: dict[str, Any], text: str, value: Any) -> None:
     assert read(kind, said, [text if text not in MISSING else None]) == [value]
+
+
+@given(st.decimals(-(10**8), 10**8, places=9), st.decimals(-(10**8), 10**8, places=9), st.decimals(0, 100, places=3))
+@settings(max_examples=100, deadline=None)
+def test_a_number_kept_as_text_is_changed_exactly(number: Decimal, plus: Decimal, times: Decimal) -> None:
+    said = {"plus": f"{plus:f}", "times": f"{times + 1:f}"}
+    [found] = read("text", said, [f"{number:f}"])
+    assert Decimal(found) == number * (times + 1) + plus
+    assert "e" not in found
+    assert not re.search(r"\.$|\.[0-9]*0$", found)
+
+
+@given(st.floats(1e-6, 1e6))
+@settings(max_examples=100, deadline=None)
+def test_a_number_of_more_digits_is_changed_as_a_double(number: float) -> None:
+    [found] = read("text", {"times": "0.002737850787132101"}, [f"{number:.15f}"])
+    assert abs(float(found) / (float(f"{number:.15f}") / 365.25) - 1) < 1e-12
 
 
 LAUNCHED = ["%a %b %d, %Y %H:%M UTC", "%a %b %d, %Y"]

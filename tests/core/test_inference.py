@@ -311,8 +311,50 @@ error_of = "mass_mj"
     assert (found.missing, found.unused) == (["planet"], ["e"])
 
 
-def proposal(folder: Path, rules: str) -> Proposal:
-    (folder / "a.csv").write_bytes(b"m,m_err,e\n1,0.5,2\n2,0.5,3\n")
+def test_a_rule_tells_columns_by_case_and_size_and_takes_another_where_one_is_missing(tmp_path: Path) -> None:
+    rules = """
+[[fill]]
+column  = "planet"
+names   = ["number"]
+or_else = ["Desig"]
+strip   = ["(", ")"]
+
+[[fill]]
+column = "star"
+names  = ["q"]
+case   = true
+
+[[fill]]
+column = "method"
+names  = ["epoch"]
+above  = 1000000
+number = true
+plus   = "-2400000.5"
+
+[[fill]]
+column = "facility"
+names  = ["m"]
+above  = 100
+
+[[fill]]
+column = "facility"
+names  = ["m"]
+number = true
+"""
+    content = b"Number;desig;Q;Epoch;M\n(1);x;1;2459800.5;1,5\n;y;2;2459800.5;2,5\n"
+    found = proposal(tmp_path, rules, content)
+    assert found.filled == {
+        "planet": {"from": ["Number", "desig"], "join": "|", "before": "|", "strip": ["(", ")"]},
+        "method": {"from": "Epoch", "plus": "-2400000.5"},
+        "facility": {"from": "M", "decimal": ","},
+    }
+    assert found.unused == ["Q"]
+    assert "where that is missing, 'desig'" in found.said["planet"]
+    assert "plus -2400000.5: counted from another zero" in found.said["method"]
+
+
+def proposal(folder: Path, rules: str, content: bytes = b"m,m_err,e\n1,0.5,2\n2,0.5,3\n") -> Proposal:
+    (folder / "a.csv").write_bytes(content)
     (folder / "own_data.toml").write_text(rules, encoding="utf-8")
     delivered = files.fingerprint(folder / "a.csv")
     target = contracts.load(catalogue.find("comet").folder / "contracts" / "planets.odcs.yaml")

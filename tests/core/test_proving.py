@@ -88,6 +88,11 @@ def test_a_system_in_order_is_proved_and_its_files_stay_as_they_are(tmp_path: Pa
         ),
         (changes("found += value", "found += values"), "broken", "TypeError"),
         (changes("found += value", "raise ValueError('found: no such column (42703)')"), "broken", "(42703)"),
+        (
+            changes("found += value", "raise ValueError('found: Error in model m Binder Error: x')"),
+            "broken",
+            "Binder Error",
+        ),
         (changes("found -= value", "found += 1"), "stale", "its old text stands 0 times in rules.py"),
         (changes("found", "lost"), "stale", "its old text stands 3 times in rules.py"),
         (changes("in values:", "in values"), "stale", "rules.py is no Python any more"),
@@ -95,7 +100,21 @@ def test_a_system_in_order_is_proved_and_its_files_stay_as_they_are(tmp_path: Pa
         (changes("x", "y").replace("rules.py", "../../../../etc/hosts"), "stale", "there is no file"),
         (changes("== 6", "== 7").replace("rules.py", "tests/claims/test_claims.py"), "stale", "is a test's"),
     ],
-    ids=["alive", "import", "name", "endless", "type", "sql", "gone", "thrice", "syntax", "same", "outside", "test"],
+    ids=[
+        "alive",
+        "import",
+        "name",
+        "endless",
+        "type",
+        "sql",
+        "dbt",
+        "gone",
+        "thrice",
+        "syntax",
+        "same",
+        "outside",
+        "test",
+    ],
 )
 def test_a_sabotage_that_proves_nothing_is_found(
     sabotage: str, state: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

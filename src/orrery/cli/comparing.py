@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:  orrery diff  ·  orrery diff previous latest --system meteor  ·  "
         "orrery diff 20260101T06 latest --json"
     )(diff)
+    app.command(epilog="Example:  orrery docs orbit")(docs)
     app.command(epilog="Examples:  orrery lineage meteor  ·  orrery lineage meteor --run previous --json")(lineage)
     app.command(
         epilog="Examples:  orrery bench meteor  ·  orrery bench meteor --scale 1,10 --base 10000 --runs 1  ·  "
@@ -70,6 +73,27 @@ def diff(
         render.note(render.callable_here(remark))
 
 
+def docs(system: str, as_json: Json = False) -> None:
+    """The documentation that a system's tool has written of its last build (dbt's pages), opened in a browser."""
+    found = catalogue.find(system)
+    pages = sorted((profiles.home() / "runs").glob(f"*-{found.slug}-*/dbt/static_index.html"))
+    if not pages:
+        has_tool = (found.folder / "dbt_project").is_dir()
+        raise BadInput(
+            f"{found.name} has no documentation of its own here.",
+            looked=str(profiles.home() / "runs"),
+            found="no run that has built it" if has_tool else "no tool that writes any",
+            fix=f"orrery run {found.name.lower()}" if has_tool else f"orrery info {found.name.lower()}; its README",
+        )
+    page = pages[-1].absolute()
+    if as_json:
+        render.document({"page": str(page)})
+        return
+    render.out(str(page))
+    if sys.stdout.isatty():
+        webbrowser.open(page.as_uri())
+
+
 def lineage(
     system: str,
     run: Annotated[str | None, typer.Option("--run", help=A_RUN + " Without: the last that wrote.")] = None,
@@ -106,7 +130,7 @@ def bench(
 ) -> None:
     """The cost of a system alone as its input grows: seconds, peak memory, rows a second; median of several runs.
 
-    Each run is a command of its own with a server and a state folder of its own; your data and runs are not touched.
+    Each run is a command of its own with a state folder (and a server) of its own; your data and runs are not touched.
     (`make bench` in a checkout is something else: it compares a system with other ways to do the same.)
     """
     from orrery import benchmark, drawing

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 data = typer.Typer(no_args_is_help=True, help="Your own files: what is in them, how they fit, what would be refused.")
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write the draft; by default beside where you are.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a draft that is there.")]
-OneFile = Annotated[Path, typer.Argument(help="One file: plain, .gz or .zst.")]
+OneFile = Annotated[Path, typer.Argument(help="One file, delimited text or JSON: plain, .gz or .zst.")]
 InputName = Annotated[str | None, typer.Option("--input", help="Which input it is for, if there are several.")]
 
 
@@ -271,6 +271,6 @@ def _how(form: Mapping[str, Any]) -> str:
 
 def _stem(delivered: Delivered) -> str:
     name = delivered.name
-    for ending in (".gz", ".zst", ".csv", ".tsv", ".txt"):
+    for ending in (".gz", ".zst", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"):
         name = name.removesuffix(ending)
     return name

@@ -18,7 +18,7 @@ from orrery.cli.running import ProfileName
 from orrery.errors import BadInput, Locked
 from orrery.profiles import Binding
 
-KEPT = ("postgres", "duckdb", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
+KEPT = ("postgres", "duckdb", "snowflake", "envs", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,27 +45,24 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop the embedded servers; what is stored stays."""
-    from orrery.engines import postgres_server
+    from orrery.engines import servers
 
     if not force:
         _no_run_under_way(profiles.home(), "it needs its server (--force stops it all the same)")
-    was_up = postgres_server.stop(profiles.home())
+    was_up = servers.stop(profiles.home())
+    told = {name: "stopped" if was else "was not running" for name, was in was_up.items() if was or name == "postgres"}
     if as_json:
-        render.document({"postgres": "stopped" if was_up else "was not running"})
+        render.document(told)
     else:
-        render.out(f"postgres: {'stopped' if was_up else 'was not running'}")
+        for name, what in told.items():
+            render.out(f"{name}: {what}")
 
 
 def ps(as_json: Json = False) -> None:
     """The embedded servers of this folder."""
-    from orrery.engines import postgres_server
+    from orrery.engines import servers
 
-    server = postgres_server.status(profiles.home())
-    rows = []
-    if server is not None:
-        rows = [
-            {"engine": "postgres", "version": server.version, "pid": server.pid, "at": f"{server.host}:{server.port}"}
-        ]
+    rows = servers.running(profiles.home())
     if as_json:
         render.document(rows)
     elif rows:
@@ -85,7 +82,7 @@ def env(system: str, profile: ProfileName = "embedded", as_json: Json = False) -
     if (found.folder / "dbt_project").is_dir():
         from orrery.engines import dbt
 
-        variables |= dbt.by_hand(found.folder / "dbt_project")
+        variables |= dbt.by_hand(found.folder / "dbt_project", profiles.home())
     if as_json:
         render.document(variables)
         return
@@ -99,6 +96,11 @@ def bound(binding: Binding, slug: str) -> dict[str, str]:
         from orrery.engines import duckdb
 
         return duckdb.environment(binding, slug)
+    if binding.engine == "snowflake":
+        from orrery.engines import snowflake
+
+        named = snowflake.environment(binding)
+        return named if binding.is_embedded else {key: named[key] for key in named if key not in snowflake.SECRETS}
     from orrery.engines import postgres
 
     psql = postgres.psql()
@@ -130,10 +132,10 @@ def clean(
         typer.confirm(f"Remove {', '.join(path.name for path in there)} from {home}?", abort=True)
     _no_run_under_way(home, "it needs what would be removed")
     if not runs:
-        from orrery.engines import postgres_server
+        from orrery.engines import servers
 
         for each in (home, *home.glob("simulations/*"), *home.glob("drills/*")):
-            postgres_server.stop(each)
+            servers.stop(each)
     for path in there:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     render.out(f"removed from {home}: {', '.join(path.name for path in there)}")

@@ -12,7 +12,7 @@ import typer
 from orrery import catalogue, profiles
 from orrery.cli import render
 from orrery.cli.looking import Json
-from orrery.errors import BadInput
+from orrery.errors import BadInput, ExitCode
 from orrery.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -173,10 +173,17 @@ def show(
 def check(
     system: Annotated[str | None, typer.Argument(help="Only this system; without: all that have run.")] = None,
     profile: ProfileName = "embedded",
+    against: Annotated[
+        str | None, typer.Option("--against", help="Another profile: are the outputs of the system equal on both?")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look whether ledger and target still agree: tokens, counts, checksums, the chain of events. Changes nothing."""
     from orrery import inspection
+
+    if against is not None:
+        _parity(system, profile, against, as_json=as_json)
+        return
 
     wanted = [catalogue.find(system)] if system else list(catalogue.systems())
     findings = inspection.check(wanted, profiles.load(profile, profiles.home()), profiles.home())
@@ -191,6 +198,30 @@ def check(
         if any(each.invariant.startswith("L1") and not each.holds for each in findings):
             render.note("L1: a run died; run its system again, which ends that run by what the target holds")
         raise typer.Exit(6)
+
+
+def _parity(system: str | None, profile: str, against: str, *, as_json: bool) -> None:
+    from orrery import parity
+
+    if system is None:
+        raise BadInput(
+            "Which system is to be compared on two profiles?",
+            looked="--against",
+            found="no system is named",
+            fix=f"orrery check orbit --against {against}",
+        )
+    loaded = (profiles.load(name, profiles.home()) for name in (profile, against))
+    found = parity.compare(catalogue.find(system), *loaded)
+    if as_json:
+        render.document([each.__dict__ for each in found])
+    else:
+        rows = [["ok" if not each.count else "!!", each.table, *each.rows, each.count] for each in found]
+        render.table(["", "table", f"rows: {profile}", f"rows: {against}", "differences"], rows)
+        for each in found:
+            for line in each.differences:
+                render.note(f"{each.table}: {line}")
+    if any(each.count for each in found):
+        raise typer.Exit(int(ExitCode.INTEGRITY_BROKEN))
 
 
 def requests_of(

@@ -23,11 +23,12 @@ from orrery.faults import faultpoint
 from orrery.run import Run
 
 if TYPE_CHECKING:
-    import duckdb
+    from orrery.looks import Session
 
 INSTALL = 'in a checkout `make run SYSTEM=…`; elsewhere `uv pip install "orrery-data[dbt]"`'
 ARTEFACTS = ("manifest.json", "run_results.json", "catalog.json", "sources.json")
 DOCS = "static_index.html"
+COLUMNS = "columns.json"  # ours, beside dbt's own: which source columns each column is made from
 # it asks nobody for a newer version, and tells nobody that it runs
 QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_VERSION_CHECK": "false"}
 _ENDED = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
@@ -41,12 +42,14 @@ class Node:
     """What became of a node of the project.
 
     Attributes:
+        unique_id: dbt's own; a name may be there twice, as a unit test's of two models.
         kind: model, seed, snapshot, test, unit_test.
         how: a model's materialisation.
         status: as dbt says it: success, error, pass, fail, warn, skipped.
         failures: rows that a test found.
     """
 
+    unique_id: str
     name: str
     kind: str
     how: str
@@ -149,7 +152,7 @@ class Project:
         """
         kept = self.run.results / "dbt"
         kept.mkdir(exist_ok=True)
-        for name in (*ARTEFACTS, DOCS) if of is None else ("catalog.json", DOCS):
+        for name in (*ARTEFACTS, DOCS) if of is None else ("catalog.json", COLUMNS, DOCS):
             if ((of or self.target) / name).exists():
                 shutil.copyfile((of or self.target) / name, kept / name)
         return kept
@@ -157,9 +160,8 @@ class Project:
     def _results(self, ended: Ended) -> None:
         """What `run_results.json` knows beside the events: failures, messages, the compiled SQL."""
         known = {each["unique_id"]: each for each in self.artefact("run_results.json").get("results", [])}
-        names = {unique_id.split(".", 2)[2].split(".")[0]: each for unique_id, each in known.items()}
         for node in ended.nodes:
-            found = names.get(node.name, {})
+            found = known.get(node.unique_id, {})
             node.failures = found.get("failures") or 0
             node.message = (found.get("message") or "").strip()
             node.compiled = found.get("compiled_code") or ""
@@ -236,6 +238,7 @@ class _Listener:
     def _ended(self, said: Mapping[str, Any]) -> None:
         about = said["node_info"]
         node = Node(
+            about["unique_id"],
             about["node_name"],
             about["resource_type"],
             about["materialized"],
@@ -249,11 +252,12 @@ class _Listener:
             faultpoint("model.done")
 
 
-def count(connection: duckdb.DuckDBPyConnection, ended: Ended) -> None:
+def count(session: Session, ended: Ended) -> None:
     """How many rows each table has that was built; views are not asked."""
     for node in ended.of("model", "seed", "snapshot"):
         if node.status == "success" and node.relation and node.how not in ("view", "ephemeral"):
-            [(node.rows,)] = connection.execute(f"select count(*) from {node.relation}").fetchall()
+            [(rows,)] = session.query(f"select count(*) from {node.relation}")[1]
+            node.rows = int(rows)
 
 
 def outline(ended: Ended) -> dict[str, Any]:
@@ -286,9 +290,15 @@ def is_installed() -> bool:
     return importlib.util.find_spec("dbt") is not None and importlib.util.find_spec("dbt.cli") is not None
 
 
-def by_hand(folder: Path) -> dict[str, str]:
-    """What makes `dbt build` work in any folder of a shell: the project, no talk with strangers, the program."""
+def by_hand(folder: Path, home: Path) -> dict[str, str]:
+    """What makes `dbt build` work in any folder of a shell: the project, no talk with strangers, the program.
+
+    Args:
+        home: the state folder, for what dbt writes; the project may be one that nobody may write to.
+    """
+    written = str((home / "cache" / "dbt" / "by_hand").absolute())
     found = {"DBT_PROJECT_DIR": str(folder), "DBT_PROFILES_DIR": str(folder), **QUIET}
+    found |= {"DBT_TARGET_PATH": written, "DBT_LOG_PATH": written}
     program = Path(sys.executable).with_name("dbt")
     if shutil.which("dbt") is None and program.exists():
         found["PATH"] = f"{program.parent}:{profiles.tool_environment()['PATH']}"

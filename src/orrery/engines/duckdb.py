@@ -7,7 +7,8 @@ others read: `publishing.py` builds in a copy, which then takes the file's place
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from orrery.profiles import Binding
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 # DuckDB gives who opens a path the database that this process has open there: of a file that was replaced meanwhile,
 # that is the old one. So one look at a time.
@@ -32,7 +34,7 @@ def path(binding: Binding, slug: str) -> Path:
     """
     if binding.is_embedded:
         return binding.home / "duckdb" / f"{slug}_warehouse.duckdb"
-    named = Path(binding.server).absolute()
+    named = Path(binding.server).resolve()  # a link stays one: what it leads to is replaced, and locked
     if (
         named.suffix != ".duckdb" or named.stem == slug
     ):  # DuckDB names the database by its file, and it has a schema <slug>
@@ -94,6 +96,62 @@ def checksum(columns: Sequence[str]) -> str:
     """SQL for the sum of a hash of each row: the same for the same rows in any order (within one DuckDB version)."""
     names = ", ".join(f'"{name}"' for name in columns)
     return f"cast(coalesce(sum(hash({names})), 0) as text)"
+
+
+class Session:
+    """A session that writes (see looks.py), over DuckDB's own connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows; `?` for parameters."""
+        cursor = self.connection.execute(sql, list(parameters))
+        return [column[0] for column in cursor.description or ()], cursor.fetchall()
+
+    def insert(self, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """Rows into the columns of their names, in one statement, so that whole row groups are written as they come.
+
+        Several statements would be kept in memory, all of their rows, until the commit.
+        """
+        import duckdb
+        import pyarrow as pa
+
+        failed: list[BaseException] = []
+
+        def each() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except BaseException as error:  # DuckDB would make another one of it
+                failed.append(error)
+                raise
+
+        self.connection.register("rows_in", pa.RecordBatchReader.from_batches(schema, each()))
+        try:
+            self.connection.execute(f"insert into {table} by name select * from rows_in")
+        except duckdb.Error:
+            if failed:
+                raise failed[0] from None
+            raise
+        finally:
+            self.connection.unregister("rows_in")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Begin, and commit at the end or undo."""
+        self.connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def marked(self, table: str) -> dict[str, Any]:
+        """A table with its rows and their checksum, for `Look.counted` to read again later."""
+        names = [row[0] for row in self.query(f"describe {table}")[1]]
+        [(rows, total)] = self.query(f"select count(*), {checksum(names)} from {table}")[1]
+        return {"table": table, "rows": rows, "checksum": total}
 
 
 class Look:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orrery import delimited, files, forms
+from orrery import delimited, forms
 from orrery.beginnings import begin
-from orrery.contracts import Dialect
 from orrery.feeds import RESERVED
 from orrery.files import Delivered
 from orrery.inference import shapes
-from orrery.inference.dialects import Written
+from orrery.inference.dialects import Written, content
 from orrery.inference.shapes import Shape
 from orrery.records import refuse, walk_record
 
@@ -79,10 +78,9 @@ class Texts:
         self.has_layout = self._fill()
 
     def _headers(self) -> list[str]:
-        blocks = files.blocks(self.delivered, lambda _: None)
-        begun = begin(blocks, self.delivered.name, comment=self.written.comment)
+        blocks, raw = content(self.delivered, self.written)
+        begun = begin(blocks, self.delivered.name, comment=raw.comment)
         where = f"line {begun.line}"
-        raw = Dialect(self.written.delimiter, '"', (), blanks_are_layout=False)
         _, fields, _ = walk_record(begun.buffer, 0, raw, at_end=True)
         texts = [field.decode(self.written.encoding, "replace").strip() for field in fields]
         texts = [
@@ -110,17 +108,9 @@ class Texts:
     def _fill(self) -> bool:
         """Read the file strictly; what no reader could read is kept as refused. Gives whether values are padded."""
         columns = {f"t{position}": (header,) for position, header in enumerate(self.headers)}
-        dialect = Dialect(
-            self.written.delimiter,
-            '"',
-            (),
-            blanks_are_layout=False,
-            encoding=self.written.encoding,
-            comment=self.written.comment,
-        )
         typed = ", ".join(f"{each} varchar" for each in columns)
         self.duck.execute(f"create table text (line bigint, {typed})")
-        blocks = files.blocks(self.delivered, lambda _: None)
+        blocks, dialect = content(self.delivered, self.written)
         for block in delimited.read(blocks, dialect, columns, self.delivered.name):
             chunk = block.parse()
             self.refused_rows += len(chunk.refused)

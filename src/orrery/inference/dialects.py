@@ -8,10 +8,12 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from orrery import files
+from orrery import files, json_tables
 from orrery.beginnings import begin
+from orrery.contracts import Dialect
 from orrery.files import Delivered
 from orrery.records import LINE_END, refuse
 
@@ -29,6 +31,7 @@ class Written:
     Attributes:
         width: fields of most records.
         comment: what lines of comment before the header begin with, if there are any.
+        is_json: it is JSON, and read as delimited text.
         evidence, doubts: sentences for a person.
     """
 
@@ -36,6 +39,7 @@ class Written:
     delimiter: str = ","
     width: int = 1
     comment: str | None = None
+    is_json: bool = False
     evidence: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -61,6 +65,9 @@ def look(delivered: Delivered) -> Written:
     Raises:
         BadInput: empty, UTF-16, another format, binary.
     """
+    if content(delivered, Written())[1].is_by_record:
+        said = "JSON, by its first bytes; read as a table: line 1 is its header, line n + 1 its record n"
+        return Written(is_json=True, evidence=[said])
     seen = _gather(delivered)
     name = delivered.name
     if not seen.size:
@@ -92,6 +99,14 @@ def look(delivered: Delivered) -> Written:
         written.evidence.append(f"{len(above):,} lines of comment before the header, each begins with {COMMENT!r}")
     _delimiter(head.decode(written.encoding, "replace"), written)
     return written
+
+
+def content(delivered: Delivered, written: Written) -> tuple[Iterator[bytes], Dialect]:
+    """The bytes of a file as delimited text, and how they are to be read: everything as it stands there."""
+    dialect = Dialect(
+        written.delimiter, '"', (), blanks_are_layout=False, encoding=written.encoding, comment=written.comment
+    )
+    return json_tables.as_delimited(files.blocks(delivered, lambda _: None), dialect, delivered.name)
 
 
 def _comment(delivered: Delivered, head: bytes) -> tuple[bytes, list[bytes]]:

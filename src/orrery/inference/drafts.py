@@ -28,7 +28,7 @@ def contract(texts: Texts, columns: Iterable[Column], key: Key, how: str) -> str
     Args:
         how: the command that made it, for the first line.
     """
-    stem = re.sub(r"(\.(csv|tsv|txt|dat|gz|zst))+$", "", texts.delivered.name, flags=re.IGNORECASE)
+    stem = re.sub(r"(\.(csv|tsv|txt|dat|json|jsonl|ndjson|gz|zst))+$", "", texts.delivered.name, flags=re.IGNORECASE)
     [name] = table_names([stem], reserved=())
     ignored = [column.header for column in columns if column.is_ignored]
     lines = [

@@ -2,9 +2,11 @@
 
 What a table's columns are called elsewhere is the system's to know, and stands in its `own_data.toml` as data: a list
 of `[[fill]]`, tried in order; the first that a column of the file answers to is proposed. Beside the keys of a form
-(`before`, `after`, `values`, `times`, `strip`, `constant`) a rule has: `names` and `look`, what answers to it;
-`precision_of`, `compose` and `error_of`, another column of the table that it belongs to (an error bar is called like
-its value, with something behind); and `doubt`, a sentence for whoever reads the draft.
+(`before`, `after`, `values`, `times`, `plus`, `strip`, `constant`) a rule has: `names`, `look`, `case` (names are
+compared with their case) and `above` (most values are numbers above it), what answers to it; `or_else`, names of a
+column that is taken where the first is missing; `number`, for a number that the table keeps as text; `precision_of`,
+`compose` and `error_of`, another column of the table that it belongs to (an error bar is called like its value, with
+something behind); and `doubt`, a sentence for whoever reads the draft.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from orrery.inference.shapes import DATES
 
 LOOKS = ("moment", "words", "number", "any")
 _KEYS = {
-    "column", "names", "look", "before", "after", "values", "times", "strip", "constant", "precision_of", "error_of",
-    "compose", "doubt",
+    "column", "names", "look", "case", "above", "or_else", "number", "before", "after", "values", "times", "plus",
+    "strip", "constant", "precision_of", "error_of", "compose", "doubt",
 }  # fmt: skip
 
 
@@ -111,11 +113,23 @@ def _propose(
             found.said[name] = [f"by the form in which {moment['from']!r} is written"]
     for wanted in rule.get("names", []):
         for column in columns:
-            answers = (
-                _plain(column.header) == _plain(wanted) and column.values and _looks(column, rule.get("look", "any"))
-            )
-            if answers and _is_beside(column, rule, found) and _fill(texts, column, rule, found, target):
+            if not (_answers(texts, column, wanted, rule) and _is_beside(column, rule, found)):
+                continue
+            names = {_plain(name) for name in rule.get("or_else", [])}
+            other = next((each for each in columns if _plain(each.header) in names and each.values), None)
+            if _fill(texts, column, other, rule, found, target):
                 return
+
+
+def _answers(texts: Texts, column: Column, wanted: str, rule: Mapping[str, Any]) -> bool:
+    """Whether a column of the file answers to one of a rule's names."""
+    keeps = bool(rule.get("case"))
+    if _plain(column.header, case=keeps) != _plain(wanted, case=keeps) or not column.values:
+        return False
+    if "above" in rule:
+        sql = f"select count(*) from text where try_cast({column.at} as double) > {float(rule['above'])}"
+        return bool(2 * texts.ask(sql)[0][0] > column.values and _looks(column, rule.get("look", "any")))
+    return _looks(column, rule.get("look", "any"))
 
 
 def _is_beside(column: Column, rule: Mapping[str, Any], found: Proposal) -> bool:
@@ -124,7 +138,10 @@ def _is_beside(column: Column, rule: Mapping[str, Any], found: Proposal) -> bool
     return "error_of" not in rule or (value is not None and _plain(column.header).startswith(_plain(value)))
 
 
-def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal, target: Contract) -> bool:
+def _fill(
+    texts: Texts, column: Column, other: Column | None, rule: Mapping[str, Any], found: Proposal, target: Contract
+) -> bool:
+    """Propose a column, and where it is missing another one; False where its values are not what the rule wants."""
     name = rule["column"]
     into = next(each for each in target.columns if each.name == name)
     form: dict[str, Any] = {"from": column.header, **({"missing": column.marks} if column.marks else {})}
@@ -133,6 +150,9 @@ def _fill(texts: Texts, column: Column, rule: Mapping[str, Any], found: Proposal
         said.append(f"? {column.rows - column.values:,} rows do not have it, and every row must: they are refused")
     if target.key == [name] and column.distinct < column.values:
         said.append(f"? {column.distinct:,} different in {column.values:,} rows: `data validate` shows what is refused")
+    if other is not None:
+        form |= {"from": [column.header, other.header], "join": "|", "before": "|"}
+        said.append(f"where that is missing, {other.header!r}")
     for part in ("before", "after"):
         if part in rule:
             mark = rule[part].replace("'", "''")
@@ -173,15 +193,19 @@ def _cut_to_days(form: dict[str, Any]) -> str:
 
 def _measure(column: Column, rule: Mapping[str, Any], into: Target, form: dict[str, Any], said: list[str]) -> None:
     """How a number is written, and its unit; signs that are taken off."""
-    if _is_number(into.type) and _is_number(column.shape.kind):
+    is_wanted = _is_number(into.type) or rule.get("number", False)
+    if is_wanted and _is_number(column.shape.kind):
         form |= column.shape.as_csv_form()
         doubts = [each for each in column.doubts if column.shape.said or "would be refused" in each]
         said += [f"? {each}" for each in doubts]
-    elif _is_number(into.type):
+    elif is_wanted:
         said.append("? not all of its values are numbers: those rows are refused")
     if "times" in rule:
         form["times"] = str(rule["times"])
         said.append(f"times {form['times']}: another unit")
+    if "plus" in rule:
+        form["plus"] = str(rule["plus"])
+        said.append(f"plus {form['plus']}: counted from another zero")
     if "strip" in rule:
         form["strip"] = list(dict.fromkeys([*form.get("strip", []), *rule["strip"]]))
 
@@ -246,5 +270,6 @@ def _sources(form: Mapping[str, Any]) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def _plain(text: str) -> str:
-    return re.sub("[^a-z0-9]+", " ", text.lower()).strip()
+def _plain(text: str, *, case: bool = False) -> str:
+    """A name without blanks and signs."""
+    return re.sub("[^A-Za-z0-9]+", " ", text if case else text.lower()).strip()

@@ -18,8 +18,7 @@ from orrery.contracts import Contract
 from orrery.delimited import Refused
 from orrery.engines import postgres
 from orrery.errors import BadInput, GateClosed
-from orrery.handover import Tool
-from orrery.processes import Ended
+from orrery.handover import Ended, Tool
 from orrery.run import Run
 
 from . import own

@@ -1,0 +1,6 @@
+select
+    class_code,
+    name,
+    kind,
+    definition
+from {{ ref('orbit_classes') }}
