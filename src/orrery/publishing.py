@@ -7,18 +7,17 @@ run was published is answered by its token in `<slug>.loads`, never by an exit s
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orrery import locking
 from orrery.effects import settle
 from orrery.engines import duckdb as engine
 from orrery.errors import ExitCode, Locked, OutOfSpace
@@ -220,25 +219,8 @@ def sole_writer(run: Run, role: str) -> Iterator[Warehouse]:
 def locked(file: Path, slug: str, wait_seconds: float) -> Iterator[None]:
     """Hold the lock of a warehouse: beside its file, so that runs of other state folders meet it, too."""
     path = file.with_name(f"{file.name}.lock")
-    deadline = time.monotonic() + max(wait_seconds, 0.5)
-    with path.open("a+", encoding="utf-8") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    lock.seek(0)
-                    raise Locked(
-                        f"Another run of {slug} is writing to this warehouse.",
-                        looked=str(path),
-                        found=f"held by process {lock.read().strip() or 'unknown'}",
-                        fix="wait for it, or run again with --wait 60",
-                    ) from None
-                time.sleep(0.05)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    asked = f"Another run of {slug} is writing to this warehouse."
+    with locking.held(path, max(wait_seconds, 0.5), asked, "wait for it, or run again with --wait 60"):
         yield
 
 

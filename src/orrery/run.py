@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 import shutil
@@ -20,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orrery import catalogue, files, lineage, machine
-from orrery.errors import BadInput, ExitCode, Locked, OrreryError
+from orrery import catalogue, files, lineage, locking, machine
+from orrery.errors import BadInput, ExitCode, OrreryError
 from orrery.faults import faultpoint
 from orrery.ledger import Ledger, Owner
 from orrery.manifest import Manifest
@@ -373,23 +372,7 @@ def _one_at_a_time(request: Request) -> Iterator[None]:
     """One run of a system and state folder at a time: the second waits as long as asked, else exit 5."""
     path = request.home / "locks" / f"{request.system.slug}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as lock:
-        deadline = time.monotonic() + request.wait_seconds
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    lock.seek(0)
-                    raise Locked(
-                        f"Another run of {request.system.slug} is under way.",
-                        looked=str(path),
-                        found=f"held by process {lock.read().strip() or 'unknown'}",
-                        fix="wait for it (`orrery runs` shows it), or run again with --wait 60",
-                    ) from None
-                time.sleep(0.05)
-        lock.truncate(0)
-        lock.write(str(Owner.this_process().pid))
-        lock.flush()
+    asked = f"Another run of {request.system.slug} is under way."
+    fix = "wait for it (`orrery runs` shows it), or run again with --wait 60"
+    with locking.held(path, request.wait_seconds, asked, fix):
         yield

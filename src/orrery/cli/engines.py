@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shlex
 import shutil
 import sys
@@ -11,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from orrery import catalogue, profiles
+from orrery import catalogue, locking, profiles
 from orrery.cli import render
 from orrery.cli.looking import Json
 from orrery.cli.running import ProfileName
-from orrery.errors import BadInput, Locked
+from orrery.errors import BadInput
 from orrery.profiles import Binding
 
 KEPT = ("postgres", "duckdb", "snowflake", "envs", "runs", "work", "locks", "cache", "simulations", "drills", "bench")
@@ -144,13 +143,6 @@ def clean(
 def _no_run_under_way(home: Path, why: str) -> None:
     """Raises Locked while a run of this state folder is at work."""
     for lock in sorted((home / "locks").glob("*.lock")):
-        with lock.open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Locked(
-                    f"A run of {lock.stem} is under way; {why}.",
-                    looked=str(lock),
-                    found="held",
-                    fix="wait for it (`orrery runs` shows it), then try again",
-                ) from None
+        asked = f"A run of {lock.stem} is under way; {why}."
+        with locking.held(lock, 0, asked, "wait for it (`orrery runs` shows it), then try again"):
+            pass  # none is

@@ -12,7 +12,6 @@ outlives who started it; `orrery down` stops it.
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import json
 import os
@@ -31,8 +30,9 @@ from pathlib import Path
 
 import psutil
 
+from orrery import locking
 from orrery.engines import privileges
-from orrery.errors import BadInput, DependencyDown, IntegrityBroken, Locked, OutOfSpace
+from orrery.errors import BadInput, DependencyDown, IntegrityBroken, OutOfSpace
 
 INSTALL = (
     'in a checkout `make run` or `uv pip install ".[postgres]"`; elsewhere `uv pip install "orrery-data[postgres]"`'
@@ -184,27 +184,13 @@ def _make_root(home: Path, root: Path) -> None:
 @contextmanager
 def _lock(root: Path) -> Iterator[int]:
     """Hold the folder's lock, as a file descriptor; it falls when the last process that has it ends."""
-    lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
+    path = root / "lock"
+    asked = "Another process has been starting or stopping PostgreSQL for minutes."
+    fix = f"end the process that `fuser '{path}'` names, then run again"
+    with locking.held(path, LOCK_SECONDS, asked, fix) as lock:
         if os.geteuid() == 0:
             os.fchown(lock, root.stat().st_uid, root.stat().st_gid)
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    asked, where = (
-                        "Another process has been starting or stopping PostgreSQL for minutes.",
-                        root / "lock",
-                    )
-                    fix = f"end the process that `fuser '{where}'` names, then run again"
-                    raise Locked(asked, looked=str(where), found="held", fix=fix) from None
-                time.sleep(0.05)
         yield lock
-    finally:
-        os.close(lock)
 
 
 def _is_made(root: Path) -> bool:
