@@ -32,7 +32,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 # numbers stay as they are written: 9007199254740993 is not to become …992
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
+DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
 
 
 class Values:
@@ -55,9 +55,14 @@ class Values:
             self.skip(3)
 
     @property
+    def offset(self) -> int:
+        """Bytes of the file before the next character."""
+        return self.before + self.at
+
+    @property
     def place(self) -> str:
         """Line and byte of the next character."""
-        return f"JSON, line {self.line}, byte {self.before + self.at:,}"
+        return f"JSON, line {self.line}, byte {self.offset:,}"
 
     @property
     def begun(self) -> str:
@@ -84,39 +89,39 @@ class Values:
         self.skip(1)
         self.ended = self.line
 
-    def value(self) -> Any:
-        """A value, its numbers as texts; bytes that are no UTF-8 stay in it, as halves of surrogates.
+    def value(self, limit: int = VALUE_LIMIT) -> Any:
+        """A value of at most `limit` bytes, its numbers as texts; what is no UTF-8 stays, as halves of surrogates.
 
         Raises:
             BadInput: broken, cut, too long, nested too deeply, or an object that has a key twice.
         """
         self.next()
-        self._begun = self.line, self.before + self.at
+        self._begun = self.line, self.offset
         while True:
             try:
-                value, end = _DECODER.raw_decode(self.text, self.at)
+                value, end = DECODER.raw_decode(self.text, self.at)
             except RecursionError:
                 self.refuse("nested too deeply", "a table's values are texts, numbers, true, false and null")
             except _Twice as error:
                 self.refuse(f"a key that is there twice: {str(error)[:60]!r}", "leave one of them")
             except json.JSONDecodeError as error:
-                self._go_on_or_refuse(error)
+                self._go_on_or_refuse(error, limit)
                 continue
             if end < len(self.text) or not self._more():  # at the end of what is there a number may go on
                 break
         self.raw = self.text[self.at : end]
         if not self.raw.isascii():
             self.raw = self.raw.encode("latin-1").decode("utf-8", "surrogateescape")
-            value = _DECODER.decode(self.raw)
+            value = DECODER.decode(self.raw)
         self.skip(end - self.at)
         self.ended = self.line
         return value
 
-    def _go_on_or_refuse(self, error: json.JSONDecodeError) -> None:
+    def _go_on_or_refuse(self, error: json.JSONDecodeError, limit: int) -> None:
         """Read on where the value only seems to be broken because it is not all there."""
         is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self.text) - len("-Infinity")
-        if is_cut and len(self.text) - self.at > VALUE_LIMIT:
-            self.refuse(f"what begins here is longer than {VALUE_LIMIT:,} bytes, or does not end")
+        if is_cut and len(self.text) - self.at > limit:
+            self.refuse(f"what begins here is longer than {limit:,} bytes, or does not end")
         if is_cut and self._more():
             return
         around, rest = self.text[max(error.pos - 20, 0) : error.pos + 20], self.text[error.pos :].strip(" \t\r\n")
@@ -149,9 +154,9 @@ def parts(raw: str) -> list[str]:
     while True:
         at = _over(raw, at)
         if raw[0] == "{":
-            at = _over(raw, _over(raw, _DECODER.raw_decode(raw, at)[1]) + 1)
+            at = _over(raw, _over(raw, DECODER.raw_decode(raw, at)[1]) + 1)
         begin = at
-        at = _DECODER.raw_decode(raw, at)[1]
+        at = DECODER.raw_decode(raw, at)[1]
         found.append(raw[begin:at])
         at = _over(raw, at)
         if raw[at] != ",":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from orrery import delimited, json_tables
+from orrery import delimited, files, json_tables
 from orrery.contracts import quoted
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from orrery.delimited import Block, Chunk, Refused
     from orrery.feeds import Feed
+    from orrery.files import Delivered
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,21 @@ class Judge:
         if feed.origin:
             blocks, dialect = json_tables.as_delimited(blocks, dialect, name)
         return delimited.read(blocks, dialect, feed.headers, name, feed.incoming.ignored)
+
+    def file(self, delivered: Delivered, progress: Callable[[int, int, int], None]) -> Iterator[tuple[Chunk, Judged]]:
+        """A whole file, a block at a time; `progress` is told the bytes read, of how many, and the rows."""
+        done = rows = 0
+
+        def on_bytes(number: int) -> None:
+            nonlocal done
+            done = number
+
+        for block in self.records(files.blocks(delivered, on_bytes), delivered.name):
+            chunk = block.parse()
+            judged = self.judge(chunk)
+            rows += judged.read
+            progress(done, delivered.size, rows)
+            yield chunk, judged
 
     def judge(self, chunk: Chunk) -> Judged:
         """Split a chunk into rows to load and rows to refuse; each is in exactly one."""

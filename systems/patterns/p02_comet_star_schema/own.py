@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -74,23 +75,6 @@ def unpacking(script: str) -> dict[str, str]:
     return dict(zip(KINDS[:3], "\n".join(lines).split(";")[:3], strict=True))
 
 
-def judged_chunks(run: Run, judge: Judge, delivered: Delivered) -> Iterator[tuple[Chunk, Judged]]:
-    """The file, a block at a time, typed and checked."""
-    done = 0
-
-    def on_bytes(number: int) -> None:
-        nonlocal done
-        done = number
-
-    read = 0
-    for block in judge.records(files.blocks(delivered, on_bytes), delivered.name):
-        chunk = block.parse()
-        judged = judge.judge(chunk)
-        read += judged.read
-        run.reporter.step_progress("unpack", done, delivered.size, read)
-        yield chunk, judged
-
-
 class Landed:
     """Writes the rows of one file as unpacked rows."""
 
@@ -100,8 +84,9 @@ class Landed:
 
     def write(self, run: Run, delivered: Delivered) -> None:
         """All of the file; where names are there more than once, again without their rows."""
+        progress = partial(run.reporter.step_progress, "unpack")
         begun = {kind: out.tell() for kind, out in self.outs.items()}
-        for chunk, judged in judged_chunks(run, self.judge, delivered):
+        for chunk, judged in self.judge.file(delivered, progress):
             self.judge.remember(judged)
             self._write(chunk, judged, frozenset())
         repeated = frozenset(self.judge.repeated()) if self.read else frozenset()
@@ -110,7 +95,7 @@ class Landed:
                 out.seek(begun[kind])
                 out.truncate()
             self.read = self.refused = 0
-            for chunk, judged in judged_chunks(run, self.judge, delivered):
+            for chunk, judged in self.judge.file(delivered, progress):
                 self._write(chunk, judged, repeated)
 
     def _write(self, chunk: Chunk, judged: Judged, repeated: frozenset[int]) -> None:

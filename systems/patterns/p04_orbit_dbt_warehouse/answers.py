@@ -13,15 +13,20 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NoReturn
 
+from orrery import json_values
 from orrery.errors import BadInput, GateClosed
+from orrery.json_values import Values
 
 from . import several
-from .characters import AGAIN, BLANK, Text
-from .several import DECODER, Part
+from .several import Part
 
 ROW_LIMIT = 1 << 20  # bytes of one row
 HEAD_LIMIT = 16 << 20  # bytes of what stands beside the rows
 AT_ONCE = 5_000  # rows of a part that were read one by one
+AGAIN = (
+    'ask for it again; wanted is what sbdb_query.api and cad.api answer: {…, "fields": […], "data": [[…], …]}; '
+    "another table: orrery data map orbit FILE"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -103,6 +108,32 @@ class Answer:
         )
 
 
+class Text(Values):
+    """The values of an answer; what is wrong with them is wrong with the whole file."""
+
+    def __init__(self, answer: Answer, blocks: Iterator[bytes]) -> None:
+        self.answer = answer
+        super().__init__(blocks, answer.name)
+
+    def value(self, limit: int = HEAD_LIMIT) -> Any:
+        """The next value; raises BadInput also where it is not UTF-8."""
+        found = super().value(limit)
+        if not self.raw.isascii() and (wrong := _SURROGATE.search(self.raw)):
+            before = self.raw[: wrong.start()]
+            at = self.offset - len(self.raw[wrong.start() :].encode("utf-8", "surrogateescape"))
+            line = self.line - self.raw.count("\n", wrong.start())
+            self.refuse(f"not UTF-8, behind {before[-20:]!r}", "save it as UTF-8", f"JSON, line {line}, byte {at:,}")
+        return found
+
+    def here(self) -> str:
+        """The next characters, not taken, as far as they have been read."""
+        return self.text[self.at : self.at + 80]
+
+    def refuse(self, found: str, fix: str = AGAIN, where: str = "") -> NoReturn:
+        """The file as a whole."""
+        self.answer.refuse(where or self.place, found, fix)
+
+
 def read(name: str, blocks: Callable[[], Iterator[bytes]]) -> tuple[Answer, Iterator[Part]]:
     """The answer of a file, and its rows, some at a time.
 
@@ -133,25 +164,24 @@ def read(name: str, blocks: Callable[[], Iterator[bytes]]) -> tuple[Answer, Iter
 
 def _parts(answer: Answer, text: Text) -> Iterator[Part]:
     """Walk through the object; the rows where they come."""
-    text.begin()
     if text.next() != "{":
-        text.refuse("", f"it begins with {text.here(80)!r}" if text.here(1) else "it is empty")
+        text.refuse(f"it begins with {text.here()!r}" if text.here() else "it is empty")
     text.skip(1)
     while text.next() != "}":
         if answer.seen:
             text.expect(",")
-        key, _ = text.value(HEAD_LIMIT)
+        key = text.value()
         if not isinstance(key, str) or key in answer.seen:
-            text.refuse("", f"a key that is no text, or is there twice: {str(key)[:80]!r}")
+            text.refuse(f"a key that is no text, or is there twice: {str(key)[:80]!r}")
         answer.seen.add(key)
         text.expect(":")
         if key == "data":
             yield from _data(answer, text)
         else:
-            answer.take(key, text.value(HEAD_LIMIT)[0])
+            answer.take(key, text.value())
     text.skip(1)
     if text.next():
-        text.refuse("", f"something stands behind the object: {text.here(80)!r}")
+        text.refuse(f"something stands behind the object: {text.here()!r}")
     answer.complete()
 
 
@@ -173,9 +203,9 @@ def _data(answer: Answer, text: Text) -> Iterator[Part]:
                 text.skip(end - text.at)
                 yield part
                 continue
-        value, raw = text.value(ROW_LIMIT)
+        value = text.value(ROW_LIMIT)
         answer.rows_read += 1
-        alone.append(_row(answer, line, offset, raw, value))
+        alone.append(_row(answer, line, offset, text.raw, value))
         if len(alone) == AT_ONCE:
             yield from _together(answer, alone)
     text.skip(1)
@@ -193,40 +223,14 @@ def _together(answer: Answer, rows: list[Row]) -> Iterator[Part]:
 
 
 def _row(answer: Answer, line: int, offset: int, raw: str, value: Any) -> Row:
-    """A row from its value and its bytes (as Latin-1)."""
-    if not raw.isascii():
-        raw, value = _decoded(answer, line, offset, raw)
+    """A row from its value and its text."""
     if not isinstance(value, list):
         return Row(line, offset, raw, (), "not_a_row")
     if answer.fields and len(value) != len(answer.fields):
         return Row(line, offset, raw, (), "ragged_row")
-    values = [
-        each if each is None or isinstance(each, str) else _written(each, raw, at) for at, each in enumerate(value)
-    ]
-    if "\\u" in raw and any(each and ("\0" in each or _SURROGATE.search(each)) for each in values):
+    if any(each is not None and not isinstance(each, str) for each in value):  # true, a list: as they are written
+        written = zip(value, json_values.parts(raw), strict=True)
+        value = [each if each is None or isinstance(each, str) else as_written for each, as_written in written]
+    if "\\u" in raw and any(each and ("\0" in each or _SURROGATE.search(each)) for each in value):
         return Row(line, offset, raw, (), "bad_character")
-    return Row(line, offset, raw, values, None)
-
-
-def _decoded(answer: Answer, line: int, offset: int, raw: str) -> tuple[str, Any]:
-    octets = raw.encode("latin-1")
-    try:
-        text = octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        answer.refuse(f"line {line}, byte {offset + error.start:,}", f"not UTF-8: {error.reason}", "save it as UTF-8")
-    return text, DECODER.decode(text)
-
-
-def _written(value: Any, raw: str, at: int) -> str:
-    """A value that is no text and no null, as it stands in the row."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    position = 1
-    for number in range(at + 1):
-        position = BLANK.match(raw, position).end()  # type: ignore[union-attr]  # it matches the empty text
-        begin = position
-        _, position = DECODER.raw_decode(raw, position)
-        if number == at:
-            return raw[begin:position]
-        position = raw.index(",", position) + 1
-    raise AssertionError(at)
+    return Row(line, offset, raw, value, None)

@@ -5,11 +5,12 @@ A row that cannot be read, or that is not written as the mapping says, is landed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orrery import contracts, documents, files
+from orrery import contracts, documents
 from orrery.contracts import Check
 from orrery.errors import GateClosed
 from orrery.feeds import Feed
@@ -96,7 +97,7 @@ def land(run: Run, session: Session, feed: Feed, delivered: Delivered, load_id: 
     with run.step("land", of=delivered.name) as step, session.transaction():
         file_id = landing.next_id(session)
         # a statement a block: the judge asks a DuckDB of its own, which must not happen while another one takes rows
-        for chunk, judged in _judged(run, judge, delivered):
+        for chunk, judged in judge.file(delivered, partial(run.reporter.step_progress, "land")):
             batches = _rows(chunk, judged, file_id).combine_chunks().to_batches()
             session.insert(f"p04_orbit_raw.{KIND}", landing.schema(KIND), iter(batches))
             read, refused = read + judged.read, refused + len(judged.refused)
@@ -118,23 +119,6 @@ def mend(run: Run) -> str:
     """What can be done where too much of a file is refused."""
     name = run.request.mapping.name if run.request.mapping else ""
     return f"mend the file or {name}, or let more pass: refusedRowsLimit: 0.9 in it (data validate shows them)"
-
-
-def _judged(run: Run, judge: Judge, delivered: Delivered) -> Iterator[tuple[Chunk, Judged]]:
-    """The file, a block at a time, its columns made."""
-    done = 0
-
-    def on_bytes(number: int) -> None:
-        nonlocal done
-        done = number
-
-    read = 0
-    for block in judge.records(files.blocks(delivered, on_bytes), delivered.name):
-        chunk = block.parse()
-        judged = judge.judge(chunk)
-        read += judged.read
-        run.reporter.step_progress("land", done, delivered.size, read)
-        yield chunk, judged
 
 
 def _rows(chunk: Chunk, judged: Judged, file_id: int) -> pa.Table:

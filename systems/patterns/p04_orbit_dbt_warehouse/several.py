@@ -7,14 +7,13 @@ escaped characters. `answers.py` reads the others one by one, with the same deco
 from __future__ import annotations
 
 import gc
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-# an orbit's numbers stay as they are written: 9007199254740993 is not to become …992, and NaN is no number
-DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+from orrery.json_values import DECODER
+
 _BETWEEN = re.compile(r"\][ \t\n\r]*,[ \t\n\r]*\[")
 _SPECIAL = re.compile(r"[^\x00-\x7f]|\\u")
 _PLAIN = {str, type(None)}
@@ -62,7 +61,7 @@ def take(text: str, begin: int, line: int, offset: int, width: int) -> tuple[Par
     gc.disable()  # it would look for cycles among thousands of new lists, again and again; a row has none
     try:
         rows = DECODER.decode(f"[{text[begin:end]}]")
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # broken, a key twice, nested too deeply: whoever reads it alone tells
         return None, end
     finally:
         if was_collecting:
