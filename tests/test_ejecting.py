@@ -34,11 +34,12 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ours = ("MAKE", "MFLAGS", "ORRERY", "PG", "PYTEST", "PYTHON", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
-        ["make", *words], cwd=folder, env=kept, capture_output=True, text=True, timeout=280, check=False
+        ["make", *words], cwd=folder, env=kept, capture_output=True, text=True, timeout=1100, check=False
     )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # an installation and a whole suite
 def test_it_installs_runs_and_passes_its_tests_on_its_own(project: Path) -> None:
     ran = make(project, "run")
     assert ran.returncode == 0, ran.stderr
@@ -64,6 +65,7 @@ def test_it_installs_runs_and_passes_its_tests_on_its_own(project: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_system_that_a_script_loads_does_so_on_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "my comet"
     assert testing.orrery("eject", "comet", str(folder)).exit_code == 0

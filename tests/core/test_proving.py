@@ -231,7 +231,8 @@ def test_a_proof_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     tests += "    mark.write_text(str(os.getpid()))\n    time.sleep(60)\n"
     system, mark, temporary = plant(tmp_path / "checkout", tests=tests), tmp_path / "mark", tmp_path / "tmp"
     temporary.mkdir()
-    code = "import sys\nfrom pathlib import Path\nfrom orrery import manifest, proving\n"
+    code = "import signal\nimport sys\nfrom pathlib import Path\nfrom orrery import manifest, proving\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's `make test &` has it ignored
     code += "proving.prove(manifest.read(Path(sys.argv[1])), ['test_total'], print)\n"
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code, str(system.folder)],
