@@ -23,7 +23,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 METEOR = "systems/patterns/p01_meteor_batch_etl/README.md"
 COMET = "systems/patterns/p02_comet_star_schema/README.md"
+ORBIT = "systems/patterns/p04_orbit_dbt_warehouse/README.md"
 OWN = "docs/own-data.md"
+CLASS = "class_code,name,bodies,near_earth,largest_designation,largest_diameter_km"
+APPROACH = "designation,approached_at,distance_au,distance_ld,speed_km_s"
 MISSIONS = ["--data", "launches=missions.csv"]
 # block → the commands whose output it shows, and the pages that have it; `!` in front: lines of a file that match
 BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
@@ -50,6 +53,17 @@ BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
     "comet-surveys": ([["show", "comet", "--table", "surveys", "--rows", "5"]], [COMET]),
     "comet-families": ([["show", "comet", "--table", "largest_families", "--rows", "5"]], [COMET]),
     "comet-temperate": ([["show", "comet", "--table", "temperate_small_planets"]], [COMET]),
+    "orbit-run": ([["run", "orbit"]], [ORBIT]),
+    "orbit-classes": (
+        [["show", "orbit", "--table", "orbit_class_summary", "--rows", "20", "--columns", CLASS]],
+        [ORBIT],
+    ),
+    "orbit-picture": ([["show", "orbit", "--table", "orbit_class_summary", "--rows", "20", "--json"]], [ORBIT]),
+    "orbit-approaches": ([["show", "orbit", "--table", "fct_close_approaches", "--columns", APPROACH]], [ORBIT]),
+    "orbit-parity": (
+        [["run", "orbit", "--profile", "emulated", "--json"], ["check", "orbit", "--against", "emulated"]],
+        [ORBIT],
+    ),
 }
 VARIABLE = [
     (r" *\d+\.\d+ s\b", " 0.0 s"),
@@ -90,6 +104,8 @@ def printed() -> dict[str, str]:
         try:
             for block, (commands, _) in BLOCKS.items():
                 told = "".join(orrery(*command) for command in commands)
+                if block == "orbit-parity":  # what the run says is not what is shown
+                    told = told[told.rindex("}\n") + 2 :]
                 said[block] = PICTURES[block](json.loads(told)) if block in PICTURES else indented(told)
         finally:
             orrery("down")
@@ -116,7 +132,16 @@ def picture(rows: list[dict[str, Any]]) -> str:
     return said + f'    x-axis {list(years)}\n    y-axis "planets"\n    ' + "\n    ".join(lines) + "\n```\n"
 
 
-PICTURES = {"comet-picture": picture}
+def classes(rows: list[dict[str, Any]]) -> str:
+    """How many bodies each orbit class has, as a chart."""
+    many = sorted((row for row in rows if row["bodies"] >= 10), key=lambda row: -row["bodies"])
+    names = ", ".join(row["class_code"] for row in many)
+    said = '```mermaid\nxychart-beta\n    title "Bodies of the sample by orbit class"\n'
+    said += f'    x-axis [{names}]\n    y-axis "bodies"\n'
+    return said + f"    bar [{', '.join(str(row['bodies']) for row in many)}]\n```\n"
+
+
+PICTURES = {"comet-picture": picture, "orbit-picture": classes}
 
 
 def indented(text: str) -> str:
