@@ -60,6 +60,8 @@ lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) pyproject.toml --extra dbt --extra snowflake -c requirements/run.lock -o requirements/dbt.lock
 	@$(LOCK) pyproject.toml --all-extras requirements/test.in -c requirements/dbt.lock -o requirements/test.lock
 	@$(LOCK) pyproject.toml --all-extras requirements/test.in requirements/bench.in -o requirements/bench.lock
+	@$(LOCK) requirements/snowflake-emulator.in -o requirements/snowflake-emulator.lock
+	@$(LOCK) --prerelease allow requirements/dbt-2.in -o requirements/dbt-2.lock
 
 readme: ## run the claims' tests and write the tables and outputs of the READMEs
 	@sh tools/bootstrap.sh test

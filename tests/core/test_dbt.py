@@ -109,9 +109,19 @@ def test_every_node_is_told_with_its_seconds_and_a_table_with_its_rows(good: dic
     }
     assert all(0 < node.seconds < 60 for node in good["nodes"])
     assert list(nodes).index("names_are_loud") < list(nodes).index("seen") < list(nodes).index("unique_seen_name")
+    assert [each["name"] for each in good["outline"]["models"]] == ["fruits", "cheap", "seen"]
     assert good["outline"]["tests"] == {"pass": 3, "warn": 1}
     assert good["outline"]["warnings"] == {"nothing_is_free": 1}
     assert good["peak_mb"] > 50
+
+
+def test_models_are_told_in_the_order_of_the_graph_whatever_ended_first() -> None:
+    def made(name: str) -> dbt.Node:
+        return dbt.Node(f"model.tiny.{name}", name, "model", "table", "success", 0.1)
+
+    place = {"model.tiny.parent": 0, "model.tiny.left": 1, "model.tiny.right": 2}
+    ended = dbt.Ended(["build"], 0, [made("parent"), made("right"), made("left"), made("unknown")], place=place)
+    assert [node.name for node in ended.of("model")] == ["parent", "left", "right", "unknown"]
 
 
 def test_its_artefacts_are_kept_with_the_run_and_are_dbts_own(good: dict[str, Any]) -> None:

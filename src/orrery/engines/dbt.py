@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,12 @@ class Ended:
     nodes: list[Node] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     peak_mb: float = 0.0
+    place: dict[str, int] = field(default_factory=dict)  # in the graph, by unique_id: the same whatever the threads did
 
     def of(self, *kinds: str) -> list[Node]:
-        """Its nodes of these kinds."""
-        return [node for node in self.nodes if node.kind in kinds]
+        """Its nodes of these kinds, parents before their children."""
+        found = [node for node in self.nodes if node.kind in kinds]
+        return sorted(found, key=lambda node: self.place.get(node.unique_id, len(self.place)))
 
 
 class Project:
@@ -165,6 +168,9 @@ class Project:
             node.failures = found.get("failures") or 0
             node.message = (found.get("message") or "").strip()
             node.compiled = found.get("compiled_code") or ""
+        parents = self.artefact("manifest.json").get("parent_map", {})
+        graph = TopologicalSorter({node: sorted(parents[node]) for node in sorted(parents)})
+        ended.place = {node: place for place, node in enumerate(graph.static_order())}
 
     def refusal(self, ended: Ended, rows_of: Mapping[str, Sequence[str]]) -> OrreryError | None:
         """The error for a build that did not end well; None for one that did.
