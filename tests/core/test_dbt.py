@@ -169,6 +169,17 @@ WRONG: dict[str, tuple[dict[str, str | None], type[OrreryError], str, str]] = {
         "The model seen is not what its contract says.*nothing was published",
         "price.*INTEGER.*VARCHAR",
     ),
+    "a constraint": (
+        {
+            "models/seen.sql": "{{ config(materialized='table') }} select upper(name) as name, nullif(price, 3) as price from {{ ref('cheap') }}",
+            "models/all.yml": "models:\n  - name: seen\n    config: {contract: {enforced: true}}\n    columns:\n"
+            "      - {name: name, data_type: text}\n"
+            "      - {name: price, data_type: integer, constraints: [{type: not_null}]}\n",
+        },
+        GateClosed,
+        "The model seen is not what its contract says.*nothing was published",
+        "NOT NULL constraint failed: .*price",
+    ),
     "a statement": (
         {"models/cheap.sql": "select nmae from {{ ref('fruits') }}"},
         BadInput,

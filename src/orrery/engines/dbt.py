@@ -6,6 +6,7 @@ Nothing of a project is generated or rewritten. What it is to be bound to is in 
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import shlex
@@ -35,6 +36,11 @@ QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_VERSION_CHECK": "false"
 _ENDED = {"LogModelResult", "LogSeedResult", "LogSnapshotResult", "LogTestResult"}
 _TESTS = {"test", "unit_test"}
 _GOOD = {"success", "pass", "warn", "skipped", "no-op", "reused"}
+# columns that are not as the contract says (dbt), a value that its constraints forbid (DuckDB, Snowflake, BigQuery)
+_BROKEN_CONTRACT = (
+    "this model has an enforced contract that failed", "constraint failed", "null result in a non-nullable column",
+    "cannot be null",
+)  # fmt: skip
 SHOWN = 5  # rows of a failing test
 
 
@@ -109,8 +115,7 @@ class Project:
         Raises:
             GateClosed: a test found rows, or a model is not as its contract says. BadInput: dbt cannot read or run it.
         """
-        for name in ("run_results.json", "catalog.json", DOCS):
-            (self.target / name).unlink(missing_ok=True)
+        (self.target / "run_results.json").unlink(missing_ok=True)
         ended = self.call(step, "build", *arguments)
         self._results(ended)
         return ended
@@ -147,18 +152,35 @@ class Project:
         path = self.target / name
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def keep(self, of: Path | None = None) -> Path:
-        """Copy the artefacts to the run's own folder; gives that.
+    def keep(self, *names: str) -> Path:
+        """Copy artefacts to the run's own folder; gives that.
 
         Args:
-            of: the folder of another run, for the catalogue and the pages that this one need not make again.
+            names: which; by itself all that there are.
         """
         kept = self.run.results / "dbt"
         kept.mkdir(exist_ok=True)
-        for name in (*ARTEFACTS, DOCS) if of is None else ("catalog.json", COLUMNS, DOCS):
-            if ((of or self.target) / name).exists():
-                shutil.copyfile((of or self.target) / name, kept / name)
+        for name in names or (*ARTEFACTS, COLUMNS, DOCS):
+            if (self.target / name).exists():
+                shutil.copyfile(self.target / name, kept / name)
         return kept
+
+    def was_done(self, what: str, of: str) -> bool:
+        """Whether `done` was called for the same: what takes long and depends on the project alone is done once.
+
+        Args:
+            what: its name, as `unit tests`.
+            of: the hash of all that it depends on, beside dbt and the target.
+        """
+        path = self.target / f"{what}.done"
+        return path.exists() and path.read_text(encoding="utf-8") == self._done(of)
+
+    def done(self, what: str, of: str) -> None:
+        """Remember that something was done."""
+        (self.target / f"{what}.done").write_text(self._done(of), encoding="utf-8")
+
+    def _done(self, of: str) -> str:
+        return f"{of} dbt {importlib.metadata.version('dbt-core')} {self.environment.get('DBT_TARGET', '')}\n"
 
     def _results(self, ended: Ended) -> None:
         """What `run_results.json` knows beside the events: failures, messages, the compiled SQL."""
@@ -191,7 +213,7 @@ class Project:
             asked = f"dbt's {first.kind.replace('_', ' ')} {first.name} says no{others}: nothing was published."
             return GateClosed(asked, looked=looked, found=found[:600], fix=f"mend the data or the rule; {again}")
         text = " ".join(first.message.split())
-        if "contract" in text.lower() and "failed" in text.lower():
+        if any(broken in text.lower() for broken in _BROKEN_CONTRACT):
             return GateClosed(
                 f"The model {first.name} is not what its contract says{others}: nothing was published.",
                 looked=looked,

@@ -38,17 +38,12 @@ def last_build(look: Look) -> dict[str, Any]:
 
 
 def what_to_build(run: Run, built: Mapping[str, Any], *, has_new: bool) -> list[str] | None:
-    """The arguments of `dbt build`: everything, or a changed model with its children; None: nothing has changed.
-
-    Unit tests are about the code, so they run when that has changed.
-    """
-    is_known = built.get("project_sha256") == project_sha256(run)
-    tested = ["--exclude-resource-type", "unit_test"] if is_known else []
+    """The arguments of `dbt build`: everything, or a changed model with its children; None: nothing has changed."""
     if run.settings["mode"] == "full":
-        return ["--full-refresh", *tested]
+        return ["--full-refresh"]
     if has_new or not built or built["as_of"] != as_of(run):
-        return tested
-    if is_known:
+        return []
+    if built["project_sha256"] == project_sha256(run):
         return None
     state = run.request.home / "runs" / built["run_id"] / "dbt"
     if not (state / "manifest.json").exists():
@@ -75,16 +70,15 @@ def project(run: Run, edition: Edition) -> Project:
     return Project(run, run.folder / PROJECT, {**edition.environment, **day, **own.environment(run)})
 
 
-def build(run: Run, edition: Edition, wanted: list[str], built: Mapping[str, Any]) -> None:
-    """Build, and document what is there then.
-
-    Args:
-        built: what the build before was made with.
+def build(run: Run, edition: Edition, wanted: list[str]) -> None:
+    """Build, and document what is there then; unit tests and pages are of the code, so they wait for that to change.
 
     Raises:
         GateClosed: a test of the project found rows, or a model is not as its contract says.
     """
-    made = project(run, edition)
+    made, code = project(run, edition), project_sha256(run)
+    if made.was_done("unit tests", code):
+        wanted = [*wanted, "--exclude-resource-type", "unit_test"]
     command = made.shown("build", *wanted)
     with run.step("build") as step:
         ended = made.build("build", *wanted)
@@ -97,24 +91,23 @@ def build(run: Run, edition: Edition, wanted: list[str], built: Mapping[str, Any
             raise error
         read, rejected = judged(edition)
         step.rows(read=read, kept=read - rejected, rejected=rejected)
+    made.done("unit tests", code)
     with edition.session() as session:
         dbt.count(session, ended)
         session.query(BUILDS)
-        about = [run.run_id, project_sha256(run), as_of(run), command]
+        about = [run.run_id, code, as_of(run), command]
         session.query("insert into p04_orbit.builds values (?, ?, ?, ?)", about)  # it counts once its run's token is in
     run.note(dbt={"command": command, "exit_code": ended.exit_code, **dbt.outline(ended)})
     dbt.tell(run, ended)
-    made.keep()
-    before = run.request.home / "runs" / str(built.get("run_id")) / "dbt"
-    is_known = built.get("project_sha256") == project_sha256(run) and (before / dbt.DOCS).exists()
-    if is_known:  # the same models, so the same columns
-        made.keep(before)
-    else:
+    made.keep("manifest.json", "run_results.json")
+    if not made.was_done("pages", code):
         document(run, made)
+        made.done("pages", code)
+    made.keep()
 
 
 def document(run: Run, made: Project) -> None:
-    """The catalogue of what is there, and the pages of the project."""
+    """The catalogue of what is there, the pages of the project, and what each column is made from."""
     with run.step("document") as step:
         ended = made.docs("document")
         if ended.exit_code:
@@ -124,13 +117,12 @@ def document(run: Run, made: Project) -> None:
                 found=" ".join(ended.said[-1:])[:400] or f"exit code {ended.exit_code}",
                 fix=made.shown("docs", "generate"),
             )
-        kept = made.keep()
         step.peak_mb = ended.peak_mb
         catalogue = made.artefact("catalog.json")
         relations = len(catalogue["nodes"])
         step.rows(read=relations, kept=relations)
     columns = model_columns.of_project(made.artefact("manifest.json"), catalogue)
-    (kept / dbt.COLUMNS).write_text(json.dumps(columns, indent=1) + "\n", encoding="utf-8")
+    (made.target / dbt.COLUMNS).write_text(json.dumps(columns, indent=1) + "\n", encoding="utf-8")
 
 
 def columns_from(run: Run) -> dict[str, dict[str, list[str]]]:

@@ -53,7 +53,7 @@ def main(run: Run) -> None:
             return
         with warehouse.edition() as edition:
             landed = land(run, edition, new, feed)
-            building.build(run, edition, wanted, built)
+            building.build(run, edition, wanted)
             told(run, edition, landed, {each.name: str(each.path.absolute()) for each in new})
         run.note(target=target(warehouse.look))
 

@@ -35,7 +35,7 @@ def of_dbt(folder: Path, name: str, kind: str) -> dict[str, dict[str, Any]]:
 def not_null_tests(folder: Path, model: str) -> set[str]:
     """Columns of a model that a test of dbt's holds to be there."""
     nodes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
-    tests = [each for each in nodes if each["resource_type"] == "test" and each["attached_node"] == model]
+    tests = [each for each in nodes if each["resource_type"] == "test" and each.get("attached_node") == model]
     return {each["column_name"] for each in tests if (each["test_metadata"] or {}).get("name") == "not_null"}
 
 
