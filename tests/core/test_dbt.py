@@ -124,6 +124,16 @@ def test_models_are_told_in_the_order_of_the_graph_whatever_ended_first() -> Non
     assert [node.name for node in ended.of("model")] == ["parent", "left", "right", "unknown"]
 
 
+def test_a_bad_end_without_a_bad_node_is_no_success(tmp_path: Path) -> None:
+    hook = 'on-run-end: ["select nothing_of_this_name"]\n'
+    folder = written(tmp_path, {"dbt_project.yml": GOOD["dbt_project.yml"] + hook})
+    with pytest.raises(
+        DependencyDown, match=r"dbt ended with exit code 1 before it was through.*nothing was published"
+    ):
+        built(folder, tmp_path / "home")
+    assert not (tmp_path / "home" / "duckdb" / "p99_tiny_warehouse.duckdb").exists()
+
+
 def test_its_artefacts_are_kept_with_the_run_and_are_dbts_own(good: dict[str, Any]) -> None:
     kept = good["home"] / "runs" / good["summary"]["run_id"] / "dbt"
     assert good["kept"] == kept

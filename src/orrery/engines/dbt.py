@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orrery import processes, profiles
-from orrery.errors import BadInput, GateClosed, OrreryError, OutOfSpace, parsed
+from orrery.errors import BadInput, DependencyDown, GateClosed, OrreryError, OutOfSpace, parsed
 from orrery.faults import faultpoint
 from orrery.run import Run
 
@@ -173,14 +173,20 @@ class Project:
             of: the hash of all that it depends on, beside dbt and the target.
         """
         path = self.target / f"{what}.done"
-        return path.exists() and path.read_text(encoding="utf-8") == self._done(of)
+        return path.exists() and path.read_bytes() == self._done(of)
 
     def done(self, what: str, of: str) -> None:
         """Remember that something was done."""
-        (self.target / f"{what}.done").write_text(self._done(of), encoding="utf-8")
+        (self.target / f"{what}.done").write_bytes(self._done(of))
 
-    def _done(self, of: str) -> str:
-        return f"{of} dbt {importlib.metadata.version('dbt-core')} {self.environment.get('DBT_TARGET', '')}\n"
+    def undone(self, what: str) -> None:
+        """Forget it: what `done` spoke of is about to be made again."""
+        (self.target / f"{what}.done").unlink(missing_ok=True)
+
+    def _done(self, of: str) -> bytes:
+        parts = ("dbt-core", "dbt-duckdb", "duckdb", "dbt-snowflake")
+        versions = [f"{each} {importlib.metadata.version(each)}" for each in parts if _is_there(each)]
+        return "\n".join([of, f"profile {self.run.request.profile.name}", *versions, ""]).encode()
 
     def _results(self, ended: Ended) -> None:
         """What `run_results.json` knows beside the events: failures, messages, the compiled SQL."""
@@ -202,7 +208,7 @@ class Project:
         """
         wrong = [node for node in ended.nodes if not node.is_good]
         if not wrong:
-            return None
+            return self._broken_off(ended) if ended.exit_code else None
         first = wrong[0]
         lines = "; ".join(rows_of.get(first.name, ())[:SHOWN])
         others = f" ({len(wrong) - 1} more did not pass)" if len(wrong) > 1 else ""
@@ -223,6 +229,15 @@ class Project:
         kind = OutOfSpace if "Out of Memory" in text or "No space left" in text else BadInput
         asked = f"dbt could not build {first.name}{others}: nothing was published."
         return kind(asked, looked=looked, found=text[:600], fix=again)
+
+    def _broken_off(self, ended: Ended) -> OrreryError:
+        """A bad end without a bad node: a hook, an interrupt, no memory. Some nodes may not have begun."""
+        return DependencyDown(
+            f"dbt ended with exit code {ended.exit_code} before it was through: nothing was published.",
+            looked=str(self.folder),
+            found=" ".join(" ".join(ended.said[-3:]).split())[:600] or "not a word about why",
+            fix=self.shown(*ended.command),
+        )
 
     def _unread(self, ended: Ended, code: int) -> OrreryError:
         if code < 0:
@@ -313,6 +328,10 @@ def tell(run: Run, ended: Ended) -> None:
             run.reporter.detail(f"warning: {node.name}: {node.failures:,} rows")
 
 
+def _is_there(distribution: str) -> bool:
+    return any(importlib.metadata.distributions(name=distribution))
+
+
 def is_installed() -> bool:
     """Whether there is a dbt in this environment."""
     return importlib.util.find_spec("dbt") is not None and importlib.util.find_spec("dbt.cli") is not None
@@ -337,5 +356,8 @@ def fingerprint(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every file of a project that can change what it builds, by its path in it."""
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.is_file() and not {"target", "logs", "dbt_packages"} & set(inside.parts) and path.suffix != ".md":
+        is_hidden = any(part.startswith(".") for part in inside.parts)
+        if is_hidden or {"target", "logs", "dbt_packages"} & set(inside.parts):
+            continue
+        if path.is_file() and path.suffix in (".sql", ".yml", ".yaml", ".csv", ".py"):
             yield inside.as_posix(), path.read_bytes()

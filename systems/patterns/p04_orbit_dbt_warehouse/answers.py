@@ -73,7 +73,8 @@ class Answer:
                 self.refuse("`fields`", f"{json.dumps(value)[:120]}: not a list of different names", AGAIN)
             self.fields = value
         elif key == "signature" and isinstance(value, dict):
-            self.source, self.version = str(value.get("source", "")), str(value.get("version", ""))
+            said = (value.get("source"), value.get("version"))
+            self.source, self.version = (each if isinstance(each, str) else "" for each in said)
         elif key in ("count", "code", "message"):
             self.said[key] = str(value)
 
@@ -84,7 +85,8 @@ class Answer:
             self.refuse("`message`", f"an error of the service instead of data: {told[:200]}", AGAIN)
         count = self.said.get("count", str(self.rows_read))
         # of a query of small bodies `count` is what there is in all, and this may be a page of it (limit, limit-from)
-        is_page = "Query API" in self.source and count.isdecimal() and self.rows_read < int(count)
+        is_number = re.fullmatch("[0-9]{1,15}", count) is not None
+        is_page = "Query API" in self.source and is_number and self.rows_read < int(count)
         if count != str(self.rows_read) and not is_page:
             found = f"{self.rows_read:,} rows; `count` says {count[:20]}"
             self.refuse("`data`", found, "it was cut, or put together by hand: ask for it again")
@@ -170,7 +172,7 @@ def _parts(answer: Answer, text: Text) -> Iterator[Part]:
     while text.next() != "}":
         if answer.seen:
             text.expect(",")
-        key = text.value()
+        key = _beside_the_rows(text)
         if not isinstance(key, str) or key in answer.seen:
             text.refuse(f"a key that is no text, or is there twice: {str(key)[:80]!r}")
         answer.seen.add(key)
@@ -178,11 +180,19 @@ def _parts(answer: Answer, text: Text) -> Iterator[Part]:
         if key == "data":
             yield from _data(answer, text)
         else:
-            answer.take(key, text.value())
+            answer.take(key, _beside_the_rows(text))
     text.skip(1)
     if text.next():
         text.refuse(f"something stands behind the object: {text.here()!r}")
     answer.complete()
+
+
+def _beside_the_rows(text: Text) -> Any:
+    """A key, or a value of what is no row: all of it must be characters that can be kept, and shown."""
+    value = text.value()
+    if "\\u" in text.raw and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        text.refuse(f"half of a character (a lone surrogate): {text.raw[:80]}", where=text.begun)
+    return value
 
 
 def _data(answer: Answer, text: Text) -> Iterator[Part]:

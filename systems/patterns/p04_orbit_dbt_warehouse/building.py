@@ -20,6 +20,7 @@ BUILDS = """
 create table if not exists p04_orbit.builds (
     run_id         text not null,
     project_sha256 text not null,
+    around_sha256  text not null,   -- of what is no model: dbt_project.yml, profiles.yml, macros
     as_of          text not null,   -- the day that approaches are looked for around; empty: the standard epoch
     command        text not null
 )
@@ -27,18 +28,22 @@ create table if not exists p04_orbit.builds (
 
 
 def last_build(look: Look) -> dict[str, Any]:
-    """What the build that is there was made with; empty before the first."""
+    """What the build that is there was made with; empty before the first, and after one that died half-way."""
     if "builds" not in look.relations("p04_orbit"):
         return {}
     names, rows = look.query(
-        "select builds.* from p04_orbit.builds inner join p04_orbit.loads on builds.run_id = loads.run_id"
-        " order by loads.load_id desc limit 1"
+        "select builds.*, loads.run_id is not null as is_complete from p04_orbit.builds"
+        " left join p04_orbit.loads on builds.run_id = loads.run_id order by load_id desc nulls first limit 1"
     )
-    return dict(zip(names, rows[0], strict=True)) if rows else {}
+    last = dict(zip(names, rows[0], strict=True)) if rows else {}
+    return last if last.get("is_complete") else {}
 
 
 def what_to_build(run: Run, built: Mapping[str, Any], *, has_new: bool) -> list[str] | None:
-    """The arguments of `dbt build`: everything, or a changed model with its children; None: nothing has changed."""
+    """The arguments of `dbt build`: everything, or a changed model with its children; None: nothing has changed.
+
+    dbt sees that a model has changed, and a macro that it names; not a variable, nor a macro found by its name's form.
+    """
     if run.settings["mode"] == "full":
         return ["--full-refresh"]
     if has_new or not built or built["as_of"] != as_of(run):
@@ -46,7 +51,7 @@ def what_to_build(run: Run, built: Mapping[str, Any], *, has_new: bool) -> list[
     if built["project_sha256"] == project_sha256(run):
         return None
     state = run.request.home / "runs" / built["run_id"] / "dbt"
-    if not (state / "manifest.json").exists():
+    if built["around_sha256"] != project_sha256(run, around=True) or not (state / "manifest.json").exists():
         return []
     return ["--select", "state:modified+", "--state", str(state)]
 
@@ -56,10 +61,12 @@ def as_of(run: Run) -> str:
     return run.interval.isoformat() if run.interval else ""
 
 
-def project_sha256(run: Run) -> str:
-    """The hash of everything in the project that a build depends on."""
+def project_sha256(run: Run, *, around: bool = False) -> str:
+    """The hash of everything in the project that a build depends on; or of what stands around its models."""
     digest = hashlib.sha256()
     for name, content in dbt.fingerprint(run.folder / PROJECT):
+        if around and name.partition("/")[0] in ("models", "seeds", "tests"):
+            continue
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
@@ -80,6 +87,11 @@ def build(run: Run, edition: Edition, wanted: list[str]) -> None:
     if made.was_done("unit tests", code):
         wanted = [*wanted, "--exclude-resource-type", "unit_test"]
     command = made.shown("build", *wanted)
+    with edition.session() as session:  # before dbt: where tables are replaced in place, a build that dies is seen
+        session.query(BUILDS)
+        session.query("delete from p04_orbit.builds where run_id not in (select run_id from p04_orbit.loads)")
+        about = [run.run_id, code, project_sha256(run, around=True), as_of(run), command]
+        session.query("insert into p04_orbit.builds values (?, ?, ?, ?, ?)", about)
     with run.step("build") as step:
         ended = made.build("build", *wanted)
         step.peak_mb = ended.peak_mb
@@ -91,18 +103,18 @@ def build(run: Run, edition: Edition, wanted: list[str]) -> None:
             raise error
         read, rejected = judged(edition)
         step.rows(read=read, kept=read - rejected, rejected=rejected)
-    made.done("unit tests", code)
+    if "--select" not in wanted and project_sha256(run) == code:  # all of them, and nobody has changed it meanwhile
+        made.done("unit tests", code)
     with edition.session() as session:
         dbt.count(session, ended)
-        session.query(BUILDS)
-        about = [run.run_id, code, as_of(run), command]
-        session.query("insert into p04_orbit.builds values (?, ?, ?, ?)", about)  # it counts once its run's token is in
     run.note(dbt={"command": command, "exit_code": ended.exit_code, **dbt.outline(ended)})
     dbt.tell(run, ended)
     made.keep("manifest.json", "run_results.json")
     if not made.was_done("pages", code):
+        made.undone("pages")
         document(run, made)
-        made.done("pages", code)
+        if project_sha256(run) == code:
+            made.done("pages", code)
     made.keep()
 
 

@@ -107,6 +107,9 @@ def land(run: Run, session: Session, delivered: Delivered, load_id: int) -> Land
 
     with run.step("land", of=delivered.name) as step:
         answer, parts = answers.read(delivered.name, lambda: files.blocks(delivered, on_bytes))
+        if answer.version.startswith(MAPPED):
+            found = f"version {answer.version[:40]!r}: that is how mappings are marked"
+            answer.refuse("`signature`", found, answers.AGAIN)
         kind = kind_of(answer)
         positions = _positions(answer, kind)
         with session.transaction():

@@ -161,7 +161,7 @@ class Bodies:
 
 def approaches(given: argparse.Namespace, client: Client) -> None:
     """All approaches of a span of days, in one file. Raises Failure."""
-    path = given.to / f"cad-{given.begin}-{given.until}-{given.within}.json"
+    path = given.to / (given.name or f"cad-{given.begin}-{given.until}-{given.within}.json")
     query = {"date-min": given.begin, "date-max": f"{given.until}T23:59:59", "dist-max": given.within}
     query |= {"body": "Earth", "sort": "date", "fullname": "true"}
     where = f"{given.base}{APPROACHES}?{urlencode(query, safe=':')}"
@@ -244,6 +244,8 @@ def arguments() -> Parser:
     near.add_argument("--until", type=day, default="2022-12-31", help="last day")
     distance = matching("[0-9]{1,4}([.][0-9]{1,9})?(LD)?", "a distance in au like 0.2, or 10LD")
     near.add_argument("--within", type=distance, default="0.2", help="au, or lunar distances: 10LD")
+    file = matching("[A-Za-z0-9_-]{1,80}[.]json", "a name like near.json")
+    near.add_argument("--name", type=file, help="of the file; by itself the days and the distance")
     for each in (bodies, near):
         each.add_argument("--to", type=Path, required=True, help="folder")
         each.add_argument("--again", action="store_true", help="ask for what is there already, too")

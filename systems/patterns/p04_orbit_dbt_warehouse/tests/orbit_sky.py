@@ -210,6 +210,8 @@ def seen_from_earth(orbit: Elements, days: range) -> dict[int, Position]:
     known_jd, known_anomaly = (epoch_jd, orbit.ma) if orbit.ma is not None else (orbit.tp, 0.0)
     if orbit.a is None or known_jd is None:
         return {}
+    if orbit.ma is None and abs(known_jd - epoch_jd) > 365.25 * orbit.a**1.5:  # more than a period away: not its own
+        return {}
     motion = GAUSS_DEG_PER_DAY / orbit.a**1.5
     axes = orbit_axes(orbit.i, orbit.node, orbit.w)
     places: dict[int, Position] = {}

@@ -70,6 +70,10 @@ def test_a_changed_model_builds_with_its_children(
         assert summary["files_known"] == [{"name": "a.json", "loaded_as": "a.json"}]
         assert trial.run(path)["nothing_new"] is True
     trial.holds(trial.scenario.oracle([("a.json", path.read_bytes())]))
+    # dbt does not see a variable: what it may change is everything
+    variables = project.folder / "dbt_project.yml"
+    variables.write_text(variables.read_text().replace("approach_limit_au: 1.0", "approach_limit_au: 0.2"))
+    assert {each["name"] for each in trial.run(path)["dbt"]["models"]} == project.models().keys() | {"orbit_classes"}
 
 
 def test_a_broken_contract_stops_the_build(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

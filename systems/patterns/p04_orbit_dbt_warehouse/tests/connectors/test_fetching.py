@@ -16,7 +16,7 @@ from orrery import catalogue
 from orrery.claims import Trial
 from orrery.testing import Result, Target
 
-TODAY = "2022-08-09"
+TODAY, TOMORROW = "2022-08-09", "2022-08-10"
 
 
 @pytest.fixture
@@ -59,12 +59,22 @@ def test_what_the_service_answers_is_kept_and_loaded(
     asked = len(service.log)
     assert trial.run(None, *words)["nothing_new"] is True
     assert len(service.log) == asked, "what was asked for on this day is not asked for again"
+    loaded = trial.rows()
+    at(trial, nobody(), monkeypatch)
+    offline = trial.call(trial.arguments(None, "--set", "source=jpl", "--date", TOMORROW))
+    assert offline.exit_code == 0, offline.stderr
+    assert "what was loaded before stays" in offline.stderr
+    assert trial.rows() == loaded, "the sample is not landed over what JPL said"
+
+
+def nobody() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return f"http://127.0.0.1:{closed.getsockname()[1]}/"
 
 
 def test_without_a_way_there_it_says_so_and_takes_the_sample(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    at(trial, f"http://127.0.0.1:{port}/", monkeypatch)
+    at(trial, nobody(), monkeypatch)
     result = trial.call(trial.arguments(None, "--set", "source=jpl"))
     assert result.exit_code == 0, result.stderr
     assert "offline: " in result.stderr

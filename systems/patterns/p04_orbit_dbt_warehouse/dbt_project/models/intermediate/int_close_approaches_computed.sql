@@ -22,7 +22,11 @@ with bodies as (
     where is_near_earth
         and eccentricity < 0.995
         and semi_major_axis_au > 1e-6
-        and (mean_anomaly_deg is not null or perihelion_jd is not null)
+        -- A time of perihelion farther from the epoch than a period is none of this orbit (an MJD, a slip of the pen).
+        and (
+            mean_anomaly_deg is not null
+            or abs(perihelion_jd - 2400000.5 - epoch_mjd) <= 365.25 * power(semi_major_axis_au, 1.5)
+        )
 
 ),
 
