@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """As somebody types it who has nothing of ours but the downloads of this machine."""
-    ours = ("MAKE", "MFLAGS", "ORRERY", "PG", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+    ours = ("ARGS", "SYSTEM", "MAKE", "MFLAGS", "ORRERY", "PG", "PYTEST", "PYTHON", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
         ["make", *words], cwd=folder, env=kept, capture_output=True, text=True, timeout=1100, check=False

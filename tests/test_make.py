@@ -36,7 +36,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """No HOME and nothing else of ours, but for the downloads of this machine: they are not what is tested."""
-    ours = ("HOME", "MAKE", "MFLAGS", "ORRERY", "PG", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+    ours = ("ARGS", "SYSTEM", "HOME", "MAKE", "MFLAGS", "ORRERY", "PG", "PYTEST", "PYTHON", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     home = Path(os.environ.get("HOME", "/nonexistent"))
     for name, cache in (("UV_CACHE_DIR", home / ".cache" / "uv"), ("PIP_CACHE_DIR", home / ".cache" / "pip")):

@@ -219,7 +219,8 @@ class Killing(render.Quiet):
     """Somebody who kills dbt while it builds a model."""
 
     def step_reached(self, *_step: str) -> None:
-        [child] = [each for each in psutil.Process().children() if "dbt.cli.main" in " ".join(each.cmdline())]
+        living = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+        [child] = [each for each in living if "dbt.cli.main" in " ".join(each.cmdline())]
         child.send_signal(signal.SIGKILL)
 
 

@@ -1,14 +1,17 @@
-"""Which files of a delivery are landed, when contents and names have changed places."""
+"""Which files of a delivery are landed, when contents and names have changed places; and whether a build is whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from orrery import catalogue
 from orrery.files import Delivered
 
+last_build = catalogue.function(catalogue.find("p04_orbit"), "building:last_build")
 split = catalogue.function(catalogue.find("p04_orbit"), "pipeline:split")
 
 
@@ -38,3 +41,27 @@ def test_no_content_that_was_delivered_is_left_out_and_none_comes_twice(
     after |= {each.sha256: each.name for each in new}
     assert {each.sha256 for each in files} <= after.keys()
     assert split(after, files)[0] == [], "the same again is nothing new"
+
+
+class Look:
+    """Of two builds, the last of which may have died before its token went in: it may have replaced some tables."""
+
+    def __init__(self, *, is_whole: bool) -> None:
+        self.there = duckdb.connect()
+        self.there.execute(
+            "create schema p04_orbit; create table p04_orbit.builds as select * from (values ('1', 'a'), ('2', 'b'))"
+            " as made (run_id, project_sha256); create table p04_orbit.loads (load_id bigint, run_id text);"
+            "insert into p04_orbit.loads values (7, '1')" + ", (8, '2')" * is_whole
+        )
+
+    def relations(self, _schema: str) -> set[str]:
+        return {"builds", "loads"}
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        found = self.there.execute(sql)
+        return [column[0] for column in found.description or []], found.fetchall()
+
+
+def test_a_build_that_died_half_way_is_none_to_go_on_from() -> None:
+    assert last_build(Look(is_whole=True))["project_sha256"] == "b"
+    assert last_build(Look(is_whole=False)) == {}

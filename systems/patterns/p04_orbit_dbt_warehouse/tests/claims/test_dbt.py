@@ -72,7 +72,7 @@ def test_a_changed_model_builds_with_its_children(
     trial.holds(trial.scenario.oracle([("a.json", path.read_bytes())]))
     # dbt does not see a variable: what it may change is everything
     variables = project.folder / "dbt_project.yml"
-    variables.write_text(variables.read_text().replace("approach_limit_au: 1.0", "approach_limit_au: 0.2"))
+    variables.write_text(variables.read_text().replace("elements_valid_days: 1500", "elements_valid_days: 1499"))
     assert {each["name"] for each in trial.run(path)["dbt"]["models"]} == project.models().keys() | {"orbit_classes"}
 
 

@@ -88,16 +88,6 @@ def killed_in_mid_build(trial: Trial, _emulated: Target, path: Path) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-def what_it_left_is_built_anew(
-    trial: Trial, emulated: Target, before: Files, expected: dict[str, list[dict[str, object]]], inbox: Path
-) -> None:
-    """The delivery that killed a run is withdrawn: the marts of before come back, although nothing is new."""
-    given = {path.name: path.read_bytes() for path in inbox.iterdir()}
-    trial.run(deliver(trial, before), *EMULATED)
-    assert differing(emulated, expected) == []
-    deliver(trial, list(given.items()))
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_marts_of_two_engines_are_equal(trial: Trial, emulated: Target) -> None:
@@ -111,8 +101,6 @@ def test_marts_of_two_engines_are_equal(trial: Trial, emulated: Target) -> None:
         path = deliver(trial, files)
         columns.append(trial.run(path)["columns_from"])
         otherwise(trial, emulated, path)
-        if otherwise is killed_in_mid_build:
-            what_it_left_is_built_anew(trial, emulated, first, rows[0], path)
         columns.append(trial.run(path, *EMULATED).get("columns_from"))
         assert differing(trial.target, expected) == []
         assert differing(emulated, expected) == []
