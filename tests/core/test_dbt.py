@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import re
 import signal
@@ -213,6 +214,47 @@ def test_what_goes_wrong_is_told_in_four_parts_and_nothing_is_published(case: st
     assert "dbt build" in error.fix
     assert "--project-dir" in error.fix
     assert not (tmp_path / "home" / "duckdb" / "p99_tiny_warehouse.duckdb").exists()
+
+
+def test_artefacts_of_a_build_that_was_refused_are_kept_too(tmp_path: Path) -> None:
+    files, kind, _, _ = WRONG["a data test"]
+    with pytest.raises(kind):
+        built(written(tmp_path, files), tmp_path / "home")
+    [kept] = (tmp_path / "home" / "runs").glob("*/dbt/run_results.json")
+    results = json.loads(kept.read_text(encoding="utf-8"))["results"]
+    assert {each["unique_id"]: each["status"] for each in results}["test.tiny.no_pears"] == "fail"
+
+
+def test_what_was_done_counts_for_the_same_project_profile_and_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, found = written(tmp_path, {}), list[bool]()
+
+    def asked(run: Run) -> None:
+        made = dbt.Project(run, folder, {})
+        found.extend(made.was_done(what, of) for what, of in (("pages", "a"), ("pages", "b"), ("unit tests", "a")))
+
+    def done(run: Run) -> None:
+        dbt.Project(run, folder, {}).done("pages", "a")
+
+    def undone(run: Run) -> None:
+        dbt.Project(run, folder, {}).undone("pages")
+
+    home = tmp_path / "home"
+    start(home, asked)
+    start(home, done)
+    start(home, asked)
+    assert found == [False, False, False, True, False, False]
+    start(home, asked, "emulated")  # what was tested on an emulator was not on the service
+    assert not any(found[6:])
+    version = importlib.metadata.version
+    for part in ("dbt-core", "dbt-duckdb", "duckdb"):
+        with monkeypatch.context() as patched:
+            patched.setattr(importlib.metadata, "version", lambda of, part=part: "9" if of == part else version(of))
+            start(home, asked)
+    start(home, undone)
+    start(home, asked)
+    assert not any(found[6:])
 
 
 class Killing(render.Quiet):

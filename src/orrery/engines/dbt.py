@@ -110,7 +110,7 @@ class Project:
         self.target.mkdir(parents=True, exist_ok=True)
 
     def build(self, step: str, *arguments: str) -> Ended:
-        """`dbt build`: seeds, models and tests in the order of the graph.
+        """`dbt build`: seeds, models and tests in the order of the graph; what it left is kept, however it ended.
 
         Raises:
             GateClosed: a test found rows, or a model is not as its contract says. BadInput: dbt cannot read or run it.
@@ -118,6 +118,7 @@ class Project:
         (self.target / "run_results.json").unlink(missing_ok=True)
         ended = self.call(step, "build", *arguments)
         self._results(ended)
+        self.keep("manifest.json", "run_results.json")
         return ended
 
     def docs(self, step: str) -> Ended:

@@ -109,7 +109,6 @@ def build(run: Run, edition: Edition, wanted: list[str]) -> None:
         dbt.count(session, ended)
     run.note(dbt={"command": command, "exit_code": ended.exit_code, **dbt.outline(ended)})
     dbt.tell(run, ended)
-    made.keep("manifest.json", "run_results.json")
     if not made.was_done("pages", code):
         made.undone("pages")
         document(run, made)
