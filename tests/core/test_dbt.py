@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -214,6 +215,15 @@ def test_what_goes_wrong_is_told_in_four_parts_and_nothing_is_published(case: st
     assert "dbt build" in error.fix
     assert "--project-dir" in error.fix
     assert not (tmp_path / "home" / "duckdb" / "p99_tiny_warehouse.duckdb").exists()
+
+
+def test_a_project_that_has_moved_reads_its_own_seeds(tmp_path: Path) -> None:
+    plain = {"dbt_project.yml": GOOD["dbt_project.yml"].replace(", +fast: false", "")}
+    for name in ("here", "there"):
+        project = written(tmp_path / "made", plain).rename(tmp_path / name)
+        found = built(project, tmp_path / "home")
+        shutil.rmtree(project)
+        assert {node.name: node.rows for node in found["nodes"]}["fruits"] == 3
 
 
 def test_artefacts_of_a_build_that_was_refused_are_kept_too(tmp_path: Path) -> None:

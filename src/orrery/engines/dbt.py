@@ -108,6 +108,11 @@ class Project:
         self.environment = profiles.tool_environment({**QUIET, "PYTHONWARNINGS": "ignore", **environment})
         self.target = run.request.home / "cache" / "dbt" / run.system.slug  # dbt's own cache of the parsed project
         self.target.mkdir(parents=True, exist_ok=True)
+        where = self.target / "project_dir"
+        if not where.exists() or where.read_bytes() != str(folder).encode():
+            # the cache has where a seed's file was, and dbt would go on to read it there
+            (self.target / "partial_parse.msgpack").unlink(missing_ok=True)
+            where.write_bytes(str(folder).encode())
 
     def build(self, step: str, *arguments: str) -> Ended:
         """`dbt build`: seeds, models and tests in the order of the graph; what it left is kept, however it ended.
