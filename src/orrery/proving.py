@@ -150,7 +150,7 @@ def run_test(system: Manifest, job: Job, place: Place) -> Outcome:
 def _copy(root: Path, tree: Path, system: Manifest) -> None:
     """What a test of the system needs of the checkout; real copies, so that no test can reach the originals."""
     tree.mkdir(parents=True)
-    for name in ("src", "profiles", system.folder.relative_to(root)):
+    for name in ("src", "profiles", "requirements", system.folder.relative_to(root)):
         if (root / name).is_dir():
             shutil.copytree(root / name, tree / name, ignore=shutil.ignore_patterns(".*"))
     for file in ("conftest.py", "pyproject.toml"):

@@ -162,6 +162,15 @@ def test_a_claim_that_is_not_green_is_found_and_not_sabotaged(tests: str, why: s
     assert why in finding
 
 
+def test_what_a_claim_may_need_of_the_checkout_is_there(tmp_path: Path) -> None:
+    for name in ("src", "profiles", "requirements"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.txt").write_text("1", encoding="utf-8")
+    tests = "def test_total():\n    there = Path(__file__).parents[5]\n    assert rules.total([1, 2]) == 3\n"
+    tests += "    assert sorted(each.parent.name for each in there.glob('*/one.txt')) == ['profiles', 'requirements', 'src']\n"
+    assert proved(plant(tmp_path, tests=tests)) == (["killed"], [])
+
+
 def test_a_parametrised_case_alone_can_be_named(tmp_path: Path) -> None:
     tests = "import pytest\n\n\n@pytest.mark.parametrize('n', [0, 1], ids=['none', 'one'])\ndef test_total(n):\n"
     tests += "    assert rules.total([1] * n) == n\n"

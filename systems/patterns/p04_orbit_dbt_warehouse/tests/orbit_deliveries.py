@@ -33,6 +33,12 @@ FIELDS = tuple(ASTEROIDS[0])
 # a near-Earth asteroid that could be: bright, and close to the Earth's orbit
 EROS = next(body for body in ASTEROIDS if "Eros" in body["full_name"])
 
+# one that crosses the orbit of Mars from within the main belt, of which the sample has none
+CROSSER = {
+    **EROS, "full_name": "999001 (2019 MC1)", "class": "MCA", "neo": "N", "a": "1.9", "e": ".2", "q": "1.52",
+    "per_y": "2.62",
+}  # fmt: skip
+
 
 def row(body: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> str:
     """A row as JPL writes it."""

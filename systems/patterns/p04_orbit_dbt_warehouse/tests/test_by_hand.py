@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from orbit_deliveries import dirty
 
 from orrery import profiles
 from orrery.claims import Trial
+from orrery.engines import duckdb as engine
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -50,3 +52,19 @@ def test_dbt_builds_by_hand_in_an_empty_folder_and_writes_there_nothing(trial: T
     assert list((tmp_path / "shell" / "empty").iterdir()) == []
     assert contents(project) == before
     assert trial.run(trial.folder / "inbox")["nothing_new"] is True
+
+
+def test_freshness_asks_when_the_last_file_was_landed(trial: Trial, tmp_path: Path) -> None:
+    trial.run(trial.deliver("a.json", dirty(1)))
+    project = trial.target.system.folder / "dbt_project"
+    script, said = 'eval "$(orrery env orbit)"; export TZ=Pacific/Kiritimati; dbt source freshness', []
+    for days in (34, 99, 101):
+        aged = f"update p04_orbit_raw.files set loaded_at = current_timestamp::timestamp - interval {days} day"
+        with engine.connect(engine.path(trial.target.binding, "p04_orbit"), read_only=False) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(aged)
+        done = in_a_shell(script, project, tmp_path / str(days), trial.target.home)
+        verdict = re.search(r"(PASS|WARN|ERROR STALE) freshness of raw\.files", done.stdout)
+        assert verdict, done.stdout + done.stderr
+        said.append((verdict[1], done.returncode))
+    assert said == [("PASS", 0), ("WARN", 0), ("ERROR STALE", 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from orbit_deliveries import approach, approaches, dirty, sample
+from orbit_deliveries import CROSSER, approach, approaches, dirty, of, sample
 from orbit_marts_compared import differing
 from orbit_oracle import incremental, late, tables
 from orbit_project_changed import Changed
@@ -35,7 +35,9 @@ def test_marts_equal_the_oracle(trial: Trial, tmp_path: Path, monkeypatch: pytes
         approach("433", "2459801.25", "0.41"), approach("2022 AB", "2459950.0000001", ".02"), approach("1P", "x", "1")
     )
     first = [("asteroids.json", sample("asteroids")), ("cad.json", cad), ("comets.json", sample("comets"))]
-    second = [("a.json", dirty(4)), ("cad.json", approaches(approach("433", "2459802.5", "0.3")))]
+    second = [
+        ("a.json", dirty(4)), ("b.json", of(CROSSER)), ("cad.json", approaches(approach("433", "2459802.5", "0.3")))
+    ]  # fmt: skip
     deliver(trial, first)
     assert differing(trial.target, tables(first, classes=CLASSES)) == []
     deliver(trial, second)
