@@ -199,7 +199,7 @@ def table_equals_the_oracle(trial: Trial, files: Files, *settings: str) -> None:
 def rerun_changes_nothing(trial: Trial) -> None:
     """The same file again, also under another name, writes no tuple and says that nothing is new."""
     path = trial.deliver("a.csv", trial.scenario.delivery(2))
-    trial.run(path)
+    first = trial.run(path)
     loads = f"select * from {trial.target.system.slug}.loads"
     before = trial.target.state(), trial.target.query(loads)
     assert any(before[0].values())
@@ -208,6 +208,8 @@ def rerun_changes_nothing(trial: Trial) -> None:
     assert not (trial.target.home / "work" / trial.target.system.slug).exists(), "what need not be kept is gone"
     assert again["nothing_new"] is True
     assert again["files_known"] == [{"name": "a.csv", "loaded_as": "a.csv"}]
+    compared = trial.call(["diff", first["run_id"], again["run_id"], "--json"])
+    assert compared.exit_code == 0, compared.stderr
     renamed = trial.run(trial.deliver("b.csv", path.read_bytes()))
     assert renamed["files_known"] == [{"name": "b.csv", "loaded_as": "a.csv"}]
     assert (trial.target.state(), trial.target.query(loads)) == before
@@ -217,8 +219,9 @@ def two_runs_never_interleave(trial: Trial) -> None:
     """Of two runs at once the second waits or is refused: here, and from another machine."""
     # a run on another machine has another lock file; the target lets one writer in all the same
     with trial.target.taken():
-        refused = trial.call(trial.arguments(trial.deliver("c.csv", trial.scenario.delivery(3))))
-    assert refused.exit_code == ExitCode.LOCKED, refused.stderr
+        refused = trial.start(trial.deliver("c.csv", trial.scenario.delivery(3)))
+        told = refused.communicate(timeout=SECONDS)[1]
+    assert refused.returncode == ExitCode.LOCKED, told
     a, b = (trial.deliver(f"{name}.csv", trial.scenario.large(name)) for name in ("a", "b"))
     both = [trial.start(path) for path in (a, b)]
     ended = [(process.communicate(timeout=SECONDS)[1], process.returncode) for process in both]

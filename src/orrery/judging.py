@@ -48,11 +48,9 @@ class Judge:
         Args:
             day: rows of other days are passed over, where the feed knows the column that tells the day.
         """
-        from orrery.engines import postgres
-
         self.feed, self.contract = feed, feed.contract
         self.day = day if feed.day_column else None
-        self.database = postgres.converter()
+        self.database = _database()
         for statement in feed.macros:
             self.database.execute(statement)
         self.mine = threading.local()
@@ -156,6 +154,20 @@ class Judge:
             .fetchall()
         )
         return int(checksum), {name: count for name, count in zip(counts, found, strict=True) if count}
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory; where PostgreSQL is installed, it can also write what a COPY of that takes."""
+    import duckdb
+
+    from orrery.engines import postgres
+    from orrery.engines.duckdb import SETTINGS
+
+    if postgres.is_installed():
+        return postgres.converter()
+    database = duckdb.connect(config={**SETTINGS, "threads": "1"})
+    database.execute("set global timezone = 'UTC'")  # global: it holds for the threads' own cursors too
+    return database
 
 
 def integers(values: np.ndarray) -> pa.Array:

@@ -75,6 +75,11 @@ class Profile:
     path: Path
     bindings: Mapping[str, Binding] = field(default_factory=dict)
 
+    @property
+    def argument(self) -> str:
+        """What `--profile` takes for it: a name, or the path of a file of one's own."""
+        return self.name if self.path.parent == folder() else str(self.path)
+
     def binding(self, role: str, system: str) -> Binding:
         """What plays `role`; the error names the file that should bind it."""
         if role in self.bindings:

@@ -28,7 +28,7 @@ from orrery.errors import BadInput
 from orrery.manifest import Manifest
 from orrery.sabotages import Sabotage
 
-SECONDS = 600  # for one test with everything that it starts, several builds of dbt, too
+SECONDS = 1200  # for one test with everything that it starts, several builds of dbt, too
 PROCESSES = 2  # side by side, each with servers of its own
 # code or SQL that cannot work at all, in the program or in the test itself
 _CODING = "(?:Syntax|Indentation|Import|ModuleNotFound|Name|UnboundLocal|Attribute|Type|Key|Index)Error"

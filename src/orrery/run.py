@@ -226,6 +226,7 @@ class Run:
             "system": self.system.slug,
             "scope": self.scope(),
             "profile": self.request.profile.name,
+            "profile_argument": self.request.profile.argument,
             "fidelity": self.fidelity,
             "settings": self.settings,
             "exit_code": exit_code,

@@ -213,7 +213,7 @@ def test_what_goes_wrong_is_told_in_four_parts_and_nothing_is_published(case: st
     assert re.search(found, error.found), error.found
     assert folder.name in error.looked
     assert "dbt build" in error.fix
-    assert "--project-dir" in error.fix
+    assert 'eval "$(orrery env ' in error.fix
     assert not (tmp_path / "home" / "duckdb" / "p99_tiny_warehouse.duckdb").exists()
 
 

@@ -226,6 +226,13 @@ def test_a_number_that_may_mean_another_is_doubted(infer: Any) -> None:
     assert column(infer, [f"202401{day:02d}" for day in DAYS])["doubts"][0].startswith("it could as well be date")
 
 
+def test_a_comma_among_points_may_be_a_decimal_point_too(infer: Any) -> None:
+    orbits = [f"2.{n}" for n in range(700, 711)]
+    assert any("for decimals?" in doubt for doubt in column(infer, [*orbits, "2,924"])["doubts"])
+    prices = [f"{n}.50" for n in range(700, 711)]
+    assert not any("for decimals?" in doubt for doubt in column(infer, [*prices, "2,924.10"])["doubts"])
+
+
 def test_a_mark_of_one_column_takes_nothing_from_another(infer: Any) -> None:
     rows = [f"{('NA', 'DE', 'FR')[n % 3]},{n if n % 5 else 'NA'}" for n in range(60)]
     told = infer("\n".join(["country,amount", *rows]).encode() + b"\n").json

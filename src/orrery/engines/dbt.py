@@ -150,8 +150,9 @@ class Project:
         return [*places, "--log-path", str(self.target), *quiet]
 
     def shown(self, *arguments: str) -> str:
-        """A command of dbt's as somebody would type it."""
-        return shlex.join(["dbt", *arguments, "--project-dir", str(self.folder)])
+        """A command of dbt's as somebody would type it; it works on what is published."""
+        name = self.run.system.name.lower()
+        return f'eval "$(orrery env {name})" && {shlex.join(["dbt", *arguments])}'
 
     def artefact(self, name: str) -> dict[str, Any]:
         """One of its artefacts, of the last command; empty where there is none."""
@@ -223,7 +224,8 @@ class Project:
         if first.status == "fail":
             found = f"{first.failures:,} rows{': ' + lines if lines else ''}" if first.kind == "test" else first.message
             asked = f"dbt's {first.kind.replace('_', ' ')} {first.name} says no{others}: nothing was published."
-            return GateClosed(asked, looked=looked, found=found[:600], fix=f"mend the data or the rule; {again}")
+            fix = f"mend the data or the rule, and run again (what is published, by hand: {again})"
+            return GateClosed(asked, looked=looked, found=found[:600], fix=fix)
         text = " ".join(first.message.split())
         if any(broken in text.lower() for broken in _BROKEN_CONTRACT):
             return GateClosed(

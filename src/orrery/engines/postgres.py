@@ -163,6 +163,11 @@ def told(error: psycopg.Error, binding: Binding) -> OrreryError:
     return BadInput("PostgreSQL could not do it.", looked=where, found=f"{text} ({state})", fix="see the message")
 
 
+def is_installed() -> bool:
+    """Whether this environment has what PostgreSQL needs (the extra `postgres`)."""
+    return all(importlib.util.find_spec(each) for each in ("psycopg", "duckdb_extension_postgres_scanner"))
+
+
 def converter() -> duckdb.DuckDBPyConnection:
     """A DuckDB that can write PostgreSQL's binary COPY format; nothing is downloaded, ever."""
     _need("duckdb")

@@ -261,6 +261,7 @@ def _choose(texts: Texts, column: Column) -> None:
         column.doubts.append(f"it could as well be {shape}: look at {column.examples[0][0]!r}")
         break
     _doubt_times(column, said)
+    _doubt_thousands(texts, column)
     if best < column.values:
         column.misfits = _misfits(texts, column)
         first = "; ".join(f"line {line:,}: {text[:40]!r}" for line, text in column.misfits)
@@ -296,6 +297,24 @@ def _doubt_times(column: Column, said: dict[str, Any]) -> None:
         column.doubts.append("years of two digits: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068")
     if "%" in said.get("strip", []):
         column.doubts.append("per cent: the number as it is written; times: 0.01 makes a share of it")
+
+
+def _doubt_thousands(texts: Texts, column: Column) -> None:
+    """A mark that no value has together with a decimal point may be another decimal point in a mixed column."""
+    said = dict(column.shape.said)
+    mark, point = said.get("thousands"), said.get("decimal", ".")
+    if not mark or column.shape.kind in ("integer", "bigint"):
+        return
+    has_mark, has_point = (f"contains({column.at}, '{each.replace(chr(39), chr(39) * 2)}')" for each in (mark, point))
+    [(both, marked, first)] = texts.ask(
+        f"select count(*) filter (where {has_mark} and {has_point}), count(*) filter (where {has_mark}),"
+        f" min({column.at}) filter (where {has_mark}) from text where {texts.known(column)}"
+    )
+    if marked and not both:
+        column.doubts.append(
+            f"{mark!r} for thousands, or for decimals? {first[:40]!r} is one of {marked:,} values with it, the others"
+            f" have {point!r}"
+        )
 
 
 def _describe_text(column: Column) -> None:

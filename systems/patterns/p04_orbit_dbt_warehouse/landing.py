@@ -31,6 +31,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         *("des", "fullname", "orbit_id", "jd", "dist", "dist_min", "dist_max", "v_rel", "v_inf", "t_sigma_f", "h"),
     ),
 }
+ONE = {"small_bodies": "small body", "close_approaches": "close approach"}
 # without these no row of an answer could be kept: each is a field, or one of several
 NEEDED: Mapping[str, Sequence[tuple[str, ...]]] = {
     "small_bodies": (("full_name", "pdes"), ("epoch_mjd",), ("e",), ("i",), ("om",), ("w",), ("class",), ("q", "a")),
@@ -146,7 +147,7 @@ def _positions(answer: Answer, kind: str) -> dict[str, int]:
             found[column] = at
     if lacking := [" or ".join(names) for names in NEEDED[kind] if not set(names) & set(found)]:
         raise BadInput(
-            f"{answer.name} lacks what every {kind.replace('_', ' ')[: -3 if kind.endswith('ies') else -2]} must say.",
+            f"{answer.name} lacks what every {ONE[kind]} must say.",
             looked=f"{answer.name}, `fields`",
             found=f"no {', no '.join(lacking)}; there are {', '.join(answer.fields)[:200]}",
             fix=f"ask for them: {QUERY[kind]}; for other names: orrery data map orbit {answer.name}",

@@ -11,10 +11,10 @@ from typing import Any
 
 from orrery import files, looks
 from orrery.delimited import Refused
-from orrery.errors import BadInput
+from orrery.errors import BadInput, GateClosed
 from orrery.feeds import Feed
 from orrery.files import Delivered
-from orrery.looks import Edition, Look
+from orrery.looks import Edition, Look, Session
 from orrery.run import Run
 
 from . import building, fetching, landing, own
@@ -59,8 +59,12 @@ def main(run: Run) -> None:
             return
         with warehouse.edition() as edition:
             landed = land(run, edition, new, feed)
-            building.build(run, edition, wanted)
-            told(run, edition, landed, {each.name: str(each.path.absolute()) for each in new})
+            try:
+                building.build(run, edition, wanted)
+            except GateClosed as error:
+                error.found += refused_by(run, edition, landed)
+                raise
+            told(run, edition, landed, {each.name: each for each in new})
         run.note(target=target(warehouse.look))
 
 
@@ -87,19 +91,41 @@ def land(run: Run, edition: Edition, new: list[Delivered], feed: Feed | None) ->
         return [landing.land(run, session, each, edition.load_id) for each in new]
 
 
-def told(run: Run, edition: Edition, landed: list[Landed], paths: Mapping[str, str]) -> None:
+def keep_refused(run: Run, session: Session, landed: Landed) -> list[Refused]:
+    """The rows of a file that dbt refuses, which the run keeps."""
+    sql = (
+        "select line, byte_offset, column_name, rule, message, record_text from p04_orbit.answers_rejected"
+        " where file_id = ? order by line, byte_offset"
+    )
+    refused = [Refused(*row) for row in session.query(sql, [landed.file_id])[1]]
+    run.rejects.add(landed.name, refused)
+    return refused
+
+
+def refused_by(run: Run, edition: Edition, landed: list[Landed]) -> str:
+    """What of this run was refused when a gate stopped it, in words; the rows are kept with the run."""
+    there = "select 1 from information_schema.tables where lower(table_schema || '.' || table_name) = ?"
+    with edition.session() as session:
+        if not session.query(there, [REJECTED])[1]:
+            return ""
+        refused = {each.name: keep_refused(run, session, each) for each in landed}
+    if not run.rejects.rules:
+        return ""
+    often = ", ".join(f"{count:,} {rule}" for rule, count in run.rejects.rules.most_common(3))
+    name, first = next((name, rows[0]) for name, rows in refused.items() if rows)
+    place = f"{name}, line {first.line}, byte {first.byte_offset}"
+    return f" (refused in this run: {often}; the first at {place}: {first.message} {first.text[:120]})"
+
+
+def told(run: Run, edition: Edition, landed: list[Landed], new: Mapping[str, Delivered]) -> None:
     """What the run made, for its record, its last lines, and `orrery check`."""
     loaded: list[dict[str, Any]] = []
     with edition.session() as session:
         for each in landed:
-            sql = (
-                "select line, byte_offset, column_name, rule, message, record_text from p04_orbit.answers_rejected"
-                " where file_id = ? order by line, byte_offset"
-            )
-            refused = [Refused(*row) for row in session.query(sql, [each.file_id])[1]]
-            run.rejects.add(each.name, refused)
+            refused = keep_refused(run, session, each)
             counts = {"read": each.rows, "kept": each.rows - len(refused), "rejected": len(refused), "filtered": 0}
-            loaded.append({"name": each.name, "file_id": each.file_id, "kind": each.kind, **counts})
+            known = {"name": each.name, "sha256": new[each.name].sha256, "file_id": each.file_id, "kind": each.kind}
+            loaded.append({**known, **counts})
             if each.unknown:
                 run.reporter.say(f"{each.name}: fields that Orbit has no use for: {', '.join(each.unknown)}")
         marts = [table for table in run.system.outputs if table.startswith("p04_orbit.")]
@@ -111,7 +137,9 @@ def told(run: Run, edition: Edition, landed: list[Landed], paths: Mapping[str, s
         {"namespace": where["namespace"], "name": f"{where['name']}.{mark['table']}", "rows": mark["rows"]}
         for mark in written
     ]
-    inputs = [{"namespace": "file", "name": paths[each["name"]], "rows": each["read"]} for each in loaded]
+    inputs = [
+        {"namespace": "file", "name": str(new[each["name"]].path.absolute()), "rows": each["read"]} for each in loaded
+    ]
     run.note(files=loaded, written=written, lineage_inputs=inputs, lineage_outputs=outputs)
     run.note(columns_from=building.columns_from(run))
 

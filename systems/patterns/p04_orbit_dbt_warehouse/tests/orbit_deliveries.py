@@ -90,6 +90,7 @@ MISTAKES: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("out_of_range", {"albedo": "0"}),
     ("extent_form", {"extent": "964 by 964"}),
     ("elements_disagree", {"q": "9.5"}),
+    ("out_of_range", {"e": "1.6", "a": "2.2", "q": "1.32"}),
     ("unknown_class", {"class": "mba"}),
     ("unknown_flag", {"neo": "yes"}),
     # of two rules the first

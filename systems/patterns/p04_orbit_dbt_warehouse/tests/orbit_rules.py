@@ -194,7 +194,7 @@ def _small_body_breach(row: JudgedRow, class_codes: set[str]) -> Breach | None:
         return "missing", "q"
     if breach := _out_of_range(row, SMALL_BODY_RANGES):
         return breach
-    if a is not None and e < 1.0 and a < 0.0:
+    if a is not None and ((e < 1.0 and a < 0.0) or (e > 1.0 and a > 0.0)):
         return "out_of_range", "a"
     if q is None and a is not None and not SMALL_BODY_RANGES["q"](a * (1.0 - e)):
         return "out_of_range", "a"

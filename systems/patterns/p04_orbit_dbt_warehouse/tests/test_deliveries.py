@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
+from orbit_deliveries import ASTEROIDS, EROS, of
 
 from orrery import catalogue
+from orrery.claims import Trial
 from orrery.files import Delivered
 
 last_build = catalogue.function(catalogue.find("p04_orbit"), "building:last_build")
@@ -65,3 +68,14 @@ class Look:
 def test_a_build_that_died_half_way_is_none_to_go_on_from() -> None:
     assert last_build(Look(is_whole=True))["project_sha256"] == "b"
     assert last_build(Look(is_whole=False)) == {}
+
+
+def test_rows_that_a_gate_stops_are_told_and_kept_with_the_run(trial: Trial) -> None:
+    content = of({**EROS, "e": "NaN"}, {**ASTEROIDS[0], "a": "1_000"})
+    refused = trial.call(trial.arguments(trial.deliver("nan.json", content)))
+    assert refused.exit_code == 3, refused.stderr
+    assert "refused in this run: 2 not_a_number; the first at nan.json, line 1, byte 2" in refused.stderr
+    assert "e is not a number." in refused.stderr
+    kept = pq.read_table(trial.target.home / "runs" / refused.json["run_id"] / "rejects.parquet").to_pylist()
+    assert [(each["rule"], each["column"]) for each in kept] == [("not_a_number", "e"), ("not_a_number", "a")]
+    assert [row.encode() in content for row in (each["text"] for each in kept)] == [True, True]

@@ -28,6 +28,7 @@ from tables_of_bodies import (
 )
 
 from orrery.claims import Trial
+from orrery.engines import postgres
 
 MARTS = ("dim_small_body", "near_earth_objects", "orbit_class_summary", "fct_close_approaches", "late_close_approaches")
 NEAR = [body for body in BODIES if body["class"] in ("AMO", "APO", "ATE", "IEO")]
@@ -44,6 +45,17 @@ def loaded(trial: Trial, name: str, content: bytes) -> tuple[dict[str, Any], Any
     path = trial.deliver(name, content)
     told, draft = proposed(trial, path)
     return told, trial.run(path, "--map", str(edited(draft)))
+
+
+def test_a_table_is_proposed_and_judged_where_postgresql_is_not_installed(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "is_installed", lambda: False)
+    monkeypatch.setattr(postgres, "converter", None)
+    path = trial.deliver("sbdb.csv", as_csv([sbdb(body) for body in SOME]))
+    _, draft = proposed(trial, path)
+    judged = trial.call(["data", "validate", "orbit", str(path), "--map", str(edited(draft)), "--json"])
+    assert judged.exit_code == 0, judged.stderr
 
 
 def test_all_bodies_out_of_an_export_of_sbdb(trial: Trial) -> None:

@@ -80,7 +80,7 @@ judged as (
             when class_code is null then 'missing:class'
             when q is null and a is null then 'missing:q'
             {{- out_of_range_rules(allowed) }}
-            when e_number < 1 and a_number < 0 then 'out_of_range:a'
+            when (e_number < 1 and a_number < 0) or (e_number > 1 and a_number > 0) then 'out_of_range:a'
             when q is null and not (a_number * (1 - e_number) between 0.0001 and 1000) then 'out_of_range:a'
             when extent is not null
                 and not {{ matches('extent', '[0-9]{1,9}([.][0-9]+)?( ?x ?[0-9]{1,9}([.][0-9]+)?){1,2}') }}
