@@ -1,0 +1,66 @@
+{# The files that no run has published yet. #}
+{% macro pending() -%}
+    (select file_id from {{ source('raw', 'files') }} where load_id is null)
+{%- endmacro %}
+
+{# Whether everything is derived again, and not only what a new row can have changed. #}
+{% macro is_everything() -%}
+    {{ return(var('everything') == 'yes') }}
+{%- endmacro %}
+
+{# Which keys have rows in files that no run has published yet; every key, where everything is derived again. #}
+{% macro touched(source_name, key) -%}
+select distinct {{ key }}
+from {{ source('raw', source_name) }}
+{%- if not is_everything() %}
+where file_id in {{ pending() }}
+{%- endif %}
+{%- endmacro %}
+
+{# The accepted rows among those whose `key` is in `considered`: exact repetitions count once, and of an identity whose
+   rows differ there is none, whichever came first. `is_conflicting` rows are kept, for the refusals.
+
+   Args: source_name: of the raw table. considered: a relation that has the key. key: columns that stand in both.
+         identity: the columns by which a row is known. content: expressions of all that a row says beside them. #}
+{% macro compared(source_name, considered, key, identity, content) -%}
+select
+    *,
+    row_number() over (partition by {{ identity | join(', ') }} order by file_id, line) = 1 as is_first,
+    min(content_hash) over (partition by {{ identity | join(', ') }})
+        <> max(content_hash) over (partition by {{ identity | join(', ') }}) as is_conflicting
+from (
+    select
+        delivered.*,
+        md5(row({{ content | join(', ') }})::text) as content_hash
+    from {{ source('raw', source_name) }} as delivered
+    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ considered }})
+) as hashed
+{%- endmacro %}
+
+{# From when on the versions of a key are not what is published: facts before that stay as they are. #}
+{% macro moved(dimension, touched, key, surrogate) -%}
+{%- set columns = [key, surrogate, 'valid_from', 'valid_to'] | join(', ') -%}
+with made as (
+
+    select {{ columns }} from {{ ref(dimension) }}
+
+),
+
+there as (
+
+    select {{ columns }}
+    from {{ source('published', dimension) }}
+    where {{ key }} in (select {{ key }} from {{ touched }})
+
+)
+
+select
+    {{ key }},
+    min(valid_from) as moved_from
+from (
+    (select * from made except select * from there)
+    union all
+    (select * from there except select * from made)
+) as different
+group by {{ key }}
+{%- endmacro %}

@@ -1,0 +1,35 @@
+{# The versions of some keys as they will be once this batch is published, for a join at a point in time:
+
+       left join (as_it_will_be(...)) as customers
+           on lines.customer_id = customers.customer_id and (valid_at('customers', 'lines.ordered_at'))
+
+   Args: keys: a relation that has every key that is asked for. #}
+{% macro as_it_will_be(dimension, touched, key, surrogate, keys) -%}
+(
+    select {{ key }}, {{ surrogate }}, valid_from, valid_to
+    from {{ ref(dimension) }}
+    {%- if not is_everything() %}
+    union all
+    select {{ key }}, {{ surrogate }}, valid_from, valid_to
+    from {{ source('published', dimension) }} as there
+    where
+        {{ key }} in (select {{ key }} from {{ keys }})
+        and not exists (select 1 from {{ touched }} as touched where touched.{{ key }} = there.{{ key }})
+    {%- endif %}
+)
+{%- endmacro %}
+
+{# Half-open: at the instant of a change the new version is valid. #}
+{% macro valid_at(versions, instant) -%}
+    {{ versions }}.valid_from <= {{ instant }} and {{ instant }} < {{ versions }}.valid_to
+{%- endmacro %}
+
+{# A day as a key of dim_date; -1 where there is none yet. #}
+{% macro date_key(instant) -%}
+    coalesce(to_char({{ instant }} at time zone 'UTC', 'YYYYMMDD')::integer, -1)
+{%- endmacro %}
+
+{# Codes of promotions in one order, each once. #}
+{% macro promotion_codes(told) -%}
+    (select string_agg(distinct code, '|' order by code) from unnest(string_to_array({{ told }}, '|') ) as codes(code))
+{%- endmacro %}

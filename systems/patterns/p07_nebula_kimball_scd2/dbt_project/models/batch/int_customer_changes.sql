@@ -1,0 +1,5 @@
+select
+    *,
+    op = 'delete' as is_deleted
+from {{ ref('int_customers_compared') }}
+where is_first and not is_conflicting

@@ -1,0 +1,1 @@
+{{ touched('customers', 'customer_id') }}

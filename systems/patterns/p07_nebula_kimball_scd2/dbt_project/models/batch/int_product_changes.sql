@@ -1,0 +1,5 @@
+select
+    *,
+    op = 'delete' as is_deleted
+from {{ ref('int_products_compared') }}
+where is_first and not is_conflicting

@@ -1,0 +1,1 @@
+{{ touched('products', 'product_id') }}

@@ -1,0 +1,8 @@
+"""What Nebula's tests share: the oracle is plain modules beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

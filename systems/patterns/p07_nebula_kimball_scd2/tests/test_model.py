@@ -1,0 +1,79 @@
+"""The whole model on PostgreSQL, by dbt: after any batches the published tables are what the oracle says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from nebula_batches import Shop, differing, shop_in
+from nebula_oracle_deliveries import Told, cut, seeded, some
+from nebula_violations import violations
+
+WORLDS = 60  # small worlds beside each other, so that one build looks at many histories
+KEYS = ("customer_id", "product_id", "order_id", "return_id")
+
+
+def worlds(seed: int) -> list[Told]:
+    """Rows of many small worlds that have nothing to do with each other."""
+    chance = seeded(seed)
+    return [
+        (kind, {**row, **{key: f"{row[key]}-{world}" for key in KEYS if row.get(key) not in (None, "")}})
+        for world in range(WORLDS)
+        for kind, row in some(chance, 40)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop(warehouse_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop after three batches, cut at random, with repetitions, in any order."""
+    chance = seeded(7)
+    piles: list[list[Told]] = [[], [], []]
+    for told in worlds(7):
+        chance.choice(piles).append(told)
+    with shop_in(warehouse_home, tmp_path_factory.mktemp("shop")) as found:
+        for number, pile in enumerate(piles):
+            found.land([(f"{number}-{name}", content) for name, content in cut(pile, chance)])
+            found.build()
+            assert found.publish() > 0
+        yield found
+
+
+def test_batches_in_any_order_end_as_the_oracle_says(shop: Shop) -> None:
+    assert differing(shop) == []
+
+
+@pytest.mark.parametrize("name", ["customer", "product"])
+def test_no_history_overlaps_or_has_a_gap_that_is_not_marked(shop: Shop, name: str) -> None:
+    columns = [
+        column
+        for (column,) in shop.query(
+            "select column_name from information_schema.columns where table_schema = 'p07_nebula'"
+            " and table_name = %s order by ordinal_position", (f"dim_{name}",),
+        )
+    ]  # fmt: skip
+    rows = [dict(zip(columns, row, strict=True)) for row in shop.published(f"dim_{name}", columns)]
+    rows = [{**row, "valid_to": row["valid_to"] or "infinity"} for row in rows]
+    assert len(rows) > 100
+    assert violations(rows, f"{name}_id") == []
+
+
+def test_everything_derived_again_writes_nothing(shop: Shop) -> None:
+    shop.build("--vars", "{everything: 'yes'}")
+    assert shop.publish() == 0
+    assert differing(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("valid_from = valid_from - interval '1 microsecond' where version_no = 2", "customers_do_not_overlap"),
+        ("valid_to = 'infinity', is_current = true where not is_current", "one_current_customer"),
+        ("valid_to = valid_from where version_no = 1", "dim_customer_check"),
+    ],
+)
+def test_the_database_itself_lets_no_history_be_broken(shop: Shop, change: str, constraint: str) -> None:
+    with pytest.raises(psycopg.errors.IntegrityError) as refused, shop.connection.transaction():
+        shop.query(f"update p07_nebula.dim_customer set {change} and customer_key > 0")
+    assert constraint in str(refused.value)
