@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 TABLES: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
     "dim_customer": ("int_customers_touched", ("customer_id",), ("customer_key",)),
     "dim_product": ("int_products_touched", ("product_id",), ("product_key",)),
+    "dim_date": ("", (), ("date_key",)),
     "dim_order_profile": ("", (), ("profile_key",)),
     "dim_promotion": ("", (), ("promotion_key",)),
     "bridge_promotion_group": ("", (), ("promotion_group_key", "promotion_key")),

@@ -64,6 +64,22 @@ create table if not exists p07_nebula.dim_product (
 );
 create index if not exists dim_product_by_id on p07_nebula.dim_product (product_id, valid_from);
 
+create table if not exists p07_nebula.dim_date (
+    date_key        integer primary key,
+    full_date       date unique,
+    year            integer,
+    quarter         integer,
+    month           integer,
+    month_key       integer,
+    day_of_month    integer,
+    day_of_year     integer,
+    iso_year        integer,
+    iso_week        integer,
+    iso_day_of_week integer,
+    is_weekend      boolean
+);
+insert into p07_nebula.dim_date (date_key) values (-1) on conflict (date_key) do nothing;
+
 create table if not exists p07_nebula.dim_order_profile (
     profile_key bigint primary key,
     channel     text not null,
@@ -101,7 +117,7 @@ create table if not exists p07_nebula.fct_order_lines (
     line_no             integer not null,
     customer_key        bigint not null references p07_nebula.dim_customer deferrable initially deferred,
     product_key         bigint not null references p07_nebula.dim_product deferrable initially deferred,
-    date_key            integer not null,
+    date_key            integer not null references p07_nebula.dim_date deferrable initially deferred,
     profile_key         bigint not null references p07_nebula.dim_order_profile deferrable initially deferred,
     promotion_group_key bigint not null,
     ordered_at          timestamptz not null,
@@ -120,8 +136,8 @@ create table if not exists p07_nebula.fct_returns (
     line_no           integer not null,
     customer_key      bigint not null references p07_nebula.dim_customer deferrable initially deferred,
     product_key       bigint not null references p07_nebula.dim_product deferrable initially deferred,
-    returned_date_key integer not null,
-    ordered_date_key  integer not null,
+    returned_date_key integer not null references p07_nebula.dim_date deferrable initially deferred,
+    ordered_date_key  integer not null references p07_nebula.dim_date deferrable initially deferred,
     quantity          integer not null,
     amount            numeric(14, 2) not null,
     reason            text
@@ -133,12 +149,12 @@ create index if not exists fct_returns_by_product on p07_nebula.fct_returns (pro
 create table if not exists p07_nebula.fct_order_fulfilment (
     order_id                text primary key,
     customer_key            bigint not null references p07_nebula.dim_customer deferrable initially deferred,
-    ordered_date_key        integer not null,
-    paid_date_key           integer not null,
-    shipped_date_key        integer not null,
-    delivered_date_key      integer not null,
-    cancelled_date_key      integer not null,
-    first_returned_date_key integer not null,
+    ordered_date_key        integer not null references p07_nebula.dim_date deferrable initially deferred,
+    paid_date_key           integer not null references p07_nebula.dim_date deferrable initially deferred,
+    shipped_date_key        integer not null references p07_nebula.dim_date deferrable initially deferred,
+    delivered_date_key      integer not null references p07_nebula.dim_date deferrable initially deferred,
+    cancelled_date_key      integer not null references p07_nebula.dim_date deferrable initially deferred,
+    first_returned_date_key integer not null references p07_nebula.dim_date deferrable initially deferred,
     lines                   integer not null,
     quantity                bigint not null,
     amount                  numeric(16, 2) not null,

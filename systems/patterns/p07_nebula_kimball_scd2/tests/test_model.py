@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from nebula_batches import Shop, differing, shop_in
+from nebula_batches import SYSTEM, Shop, differing, shop_in
+from nebula_oracle import tables
 from nebula_oracle_deliveries import Told, cut, seeded, some
 from nebula_violations import violations
 
@@ -42,6 +44,29 @@ def shop(warehouse_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def test_batches_in_any_order_end_as_the_oracle_says(shop: Shop) -> None:
     assert differing(shop) == []
+
+
+def test_days_are_whole_years_around_the_facts(shop: Shop) -> None:
+    wanted = tables(shop.delivered)["dim_date"]
+    columns = list(wanted[0])
+    assert sorted(shop.published("dim_date", columns)) == sorted(tuple(row.values()) for row in wanted)
+
+
+def test_the_bus_matrix_says_which_dimensions_a_fact_has(shop: Shop) -> None:
+    with (SYSTEM / "bus_matrix.csv").open(encoding="utf-8", newline="") as file:
+        matrix = list(csv.DictReader(file))
+    keys = dict(shop.query(
+        "select conrelid::regclass::text || ' ' || confrelid::regclass::text, count(*) from pg_constraint"
+        " where contype = 'f' and connamespace = 'p07_nebula'::regnamespace group by 1"
+    ))  # fmt: skip
+    facts = {name for (name,) in shop.query(
+        "select table_name from information_schema.tables where table_schema = 'p07_nebula' and table_name like 'fct%'"
+    )}  # fmt: skip
+    assert {row["fact table"] for row in matrix} == facts
+    for row in matrix:
+        for dimension in ("dim_date", "dim_customer", "dim_product", "dim_order_profile"):
+            is_there = f"p07_nebula.{row['fact table']} p07_nebula.{dimension}" in keys
+            assert is_there == (row[dimension] == "x"), (row["fact table"], dimension)
 
 
 @pytest.mark.parametrize("name", ["customer", "product"])
