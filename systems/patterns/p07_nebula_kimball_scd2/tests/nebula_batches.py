@@ -5,7 +5,6 @@ The rows that are landed are those that the oracle's reader accepts: what reads 
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections import defaultdict
@@ -15,19 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from nebula_files import COLUMNS
+from nebula_modules import SYSTEM, module
 from nebula_oracle import tables
 from nebula_rules import _distinct, _read
 
 from orrery import profiles
 from orrery.engines import dbt, postgres
 
-SYSTEM = Path(__file__).resolve().parent.parent
 Files = Sequence[tuple[str, bytes]]
-_spec = importlib.util.spec_from_file_location("nebula_publishing_sql", SYSTEM / "publishing_sql.py")
-assert _spec
-assert _spec.loader
-publishing_sql = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(publishing_sql)
+publishing_sql = module("publishing_sql")
 
 
 class Shop:

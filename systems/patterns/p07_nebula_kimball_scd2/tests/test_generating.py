@@ -5,35 +5,19 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import importlib
-import importlib.util
 import io
 import re
-import sys
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from nebula_modules import SYSTEM, module
 
-SYSTEM = Path(__file__).resolve().parent.parent
 DATA = SYSTEM / "data"
 PROVENANCE = (DATA / "PROVENANCE.md").read_text(encoding="utf-8")
-
-
-def module(name: str) -> ModuleType:
-    """A module of the system's folder, as the catalogue imports it."""
-    package = f"orrery_systems_{SYSTEM.name}"
-    if package not in sys.modules:
-        spec = importlib.util.spec_from_loader(package, loader=None, is_package=True)
-        assert spec
-        sys.modules[package] = importlib.util.module_from_spec(spec)
-        sys.modules[package].__path__ = [str(SYSTEM)]
-    return importlib.import_module(f"{package}.{name}")
 
 
 generating, selling = module("generating"), module("selling")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from nebula_batches import SYSTEM, Shop, differing, shop_in
+from nebula_batches import Shop, differing, shop_in
+from nebula_modules import SYSTEM, module
 from nebula_oracle import tables
 from nebula_oracle_deliveries import Told, cut, seeded, some
 from nebula_violations import violations
 
+generating, selling = module("generating"), module("selling")
+KINDS = {"customer": generating.CUSTOMERS, "product": generating.PRODUCTS}
+LIVES = 150
 WORLDS = 60  # small worlds beside each other, so that one build looks at many histories
 KEYS = ("customer_id", "product_id", "order_id", "return_id")
 
@@ -27,12 +32,25 @@ def worlds(seed: int) -> list[Told]:
     ]
 
 
+def lives(name: str) -> list[Any]:
+    """Random lives, simulated forward, each with its truth."""
+    kind = KINDS[name]
+    return [generating.history(generating.seeded("model", n), f"L{n}", kind, steps=12) for n in range(LIVES)]
+
+
+def told_of(name: str) -> list[Told]:
+    """What the shop's system told of them."""
+    kind = KINDS[name]
+    rows = [selling.row_of(kind, change, generating.seeded("told")) for life in lives(name) for change in life.changes]
+    return [(f"{name}s", dict(zip(kind.columns, row, strict=True))) for row in rows]
+
+
 @pytest.fixture(scope="module")
 def shop(warehouse_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop after three batches, cut at random, with repetitions, in any order."""
     chance = seeded(7)
     piles: list[list[Told]] = [[], [], []]
-    for told in worlds(7):
+    for told in [*worlds(7), *told_of("customer"), *told_of("product")]:
         chance.choice(piles).append(told)
     with shop_in(warehouse_home, tmp_path_factory.mktemp("shop")) as found:
         for number, pile in enumerate(piles):
@@ -44,6 +62,20 @@ def shop(warehouse_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def test_batches_in_any_order_end_as_the_oracle_says(shop: Shop) -> None:
     assert differing(shop) == []
+
+
+@pytest.mark.parametrize("name", ["customer", "product"])
+def test_a_history_is_the_truth_that_never_was_rows(shop: Shop, name: str) -> None:
+    kind = KINDS[name]
+    columns = [kind.key, "valid_from", "valid_to", *kind.versioned, "change_reason"]
+    there = {row for row in shop.published(f"dim_{name}", columns) if row[0].startswith("L")}
+    truth = {
+        (each.key, each.valid_from, each.valid_to, *each.values, each.reason)
+        for life in lives(name)
+        for each in life.versions
+    }
+    assert len(truth) > LIVES
+    assert there == truth
 
 
 def test_days_are_whole_years_around_the_facts(shop: Shop) -> None:
