@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READMES = {
     "meteor": "systems/patterns/p01_meteor_batch_etl/README.md",
     "comet": "systems/patterns/p02_comet_star_schema/README.md",
+    "orbit": "systems/patterns/p04_orbit_dbt_warehouse/README.md",
 }
 BEGIN, END = "<!-- {}:begin -->\n", "<!-- {}:end -->"
 
