@@ -38,19 +38,19 @@ from (
 {%- endmacro %}
 
 {# From when on the versions of a key are not what is published: facts before that stay as they are. #}
-{% macro moved(dimension, touched, key, surrogate) -%}
-{%- set columns = [key, surrogate, 'valid_from', 'valid_to'] | join(', ') -%}
+{% macro moved(member) -%}
+{%- set key, columns = member ~ '_id', [member ~ '_id', member ~ '_key', 'valid_from', 'valid_to'] | join(', ') -%}
 with made as (
 
-    select {{ columns }} from {{ ref(dimension) }}
+    select {{ columns }} from {{ ref('dim_' ~ member) }}
 
 ),
 
 there as (
 
     select {{ columns }}
-    from {{ source('published', dimension) }}
-    where {{ key }} in (select {{ key }} from {{ touched }})
+    from {{ source('published', 'dim_' ~ member) }}
+    where {{ key }} in (select {{ key }} from {{ ref('int_' ~ member ~ 's_touched') }})
 
 )
 

@@ -3,18 +3,19 @@
        left join (as_it_will_be(...)) as customers
            on lines.customer_id = customers.customer_id and (valid_at('customers', 'lines.ordered_at'))
 
-   Args: keys: a relation that has every key that is asked for. #}
-{% macro as_it_will_be(dimension, touched, key, surrogate, keys) -%}
+   Args: member: customer or product. keys: a relation that has every key that is asked for. #}
+{% macro as_it_will_be(member, keys) -%}
+{%- set key, columns = member ~ '_id', [member ~ '_id', member ~ '_key', 'valid_from', 'valid_to'] | join(', ') -%}
 (
-    select {{ key }}, {{ surrogate }}, valid_from, valid_to
-    from {{ ref(dimension) }}
+    select {{ columns }}
+    from {{ ref('dim_' ~ member) }}
     {%- if not is_everything() %}
     union all
-    select {{ key }}, {{ surrogate }}, valid_from, valid_to
-    from {{ source('published', dimension) }} as there
+    select {{ columns }}
+    from {{ source('published', 'dim_' ~ member) }} as there
     where
         {{ key }} in (select {{ key }} from {{ keys }})
-        and not exists (select 1 from {{ touched }} as touched where touched.{{ key }} = there.{{ key }})
+        and not exists (select 1 from {{ ref('int_' ~ member ~ 's_touched') }} as touched where touched.{{ key }} = there.{{ key }})
     {%- endif %}
 )
 {%- endmacro %}

@@ -1,1 +1,1 @@
-{{ moved('dim_customer', ref('int_customers_touched'), 'customer_id', 'customer_key') }}
+{{ moved('customer') }}

@@ -83,7 +83,6 @@ select
     ((extract(year from counted.month) - extract(year from counted.last_order_month)) * 12
         + extract(month from counted.month) - extract(month from counted.last_order_month))::integer as months_since_order
 from counted
-left join {{ as_it_will_be('dim_customer', ref('int_customers_touched'), 'customer_id', 'customer_key',
-                           ref('int_customers_affected')) }} as customers
+left join {{ as_it_will_be('customer', ref('int_customers_affected')) }} as customers
     on counted.customer_id = customers.customer_id
     and {{ valid_at('customers', "((counted.month + interval '1 month') at time zone 'UTC' - interval '1 microsecond')") }}

@@ -73,6 +73,5 @@ from ordered
 join first_lines on ordered.order_id = first_lines.order_id
 left join happened on ordered.order_id = happened.order_id
 left join returned on ordered.order_id = returned.order_id
-left join {{ as_it_will_be('dim_customer', ref('int_customers_touched'), 'customer_id', 'customer_key',
-                           ref('int_order_lines')) }} as customers
+left join {{ as_it_will_be('customer', ref('int_order_lines')) }} as customers
     on first_lines.customer_id = customers.customer_id and {{ valid_at('customers', 'first_lines.ordered_at') }}

@@ -19,9 +19,7 @@ select
     lines.quantity,
     lines.amount
 from lines
-left join {{ as_it_will_be('dim_customer', ref('int_customers_touched'), 'customer_id', 'customer_key',
-                           ref('int_order_lines')) }} as customers
+left join {{ as_it_will_be('customer', ref('int_order_lines')) }} as customers
     on lines.customer_id = customers.customer_id and {{ valid_at('customers', 'lines.ordered_at') }}
-left join {{ as_it_will_be('dim_product', ref('int_products_touched'), 'product_id', 'product_key',
-                           ref('int_order_lines')) }} as products
+left join {{ as_it_will_be('product', ref('int_order_lines')) }} as products
     on lines.product_id = products.product_id and {{ valid_at('products', 'lines.ordered_at') }}

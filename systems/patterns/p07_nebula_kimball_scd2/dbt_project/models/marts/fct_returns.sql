@@ -15,10 +15,8 @@ select
 from {{ ref('int_returns') }} as returns
 left join {{ ref('int_order_lines') }} as lines
     on returns.order_id = lines.order_id and returns.line_no = lines.line_no
-left join {{ as_it_will_be('dim_customer', ref('int_customers_touched'), 'customer_id', 'customer_key',
-                           ref('int_order_lines')) }} as customers
+left join {{ as_it_will_be('customer', ref('int_order_lines')) }} as customers
     on lines.customer_id = customers.customer_id and {{ valid_at('customers', 'returns.returned_at') }}
-left join {{ as_it_will_be('dim_product', ref('int_products_touched'), 'product_id', 'product_key',
-                           ref('int_order_lines')) }} as products
+left join {{ as_it_will_be('product', ref('int_order_lines')) }} as products
     on lines.product_id = products.product_id and {{ valid_at('products', 'returns.returned_at') }}
 where returns.order_id in (select order_id from {{ ref('int_orders_touched') }})
