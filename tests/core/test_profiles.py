@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orrery import catalogue, manifest, profiles
+from orrery.cli import render
 from orrery.engines import postgres
 from orrery.errors import BadInput, Denied, ManifestBroken
 
@@ -129,3 +130,23 @@ def test_names_that_mean_no_one_system(name: str, told: str) -> None:
 @pytest.mark.parametrize("name", ["meteor", "METEOR", "p01", "p01_meteor"])
 def test_names_that_mean_meteor(name: str) -> None:
     assert catalogue.find(name).slug == "p01_meteor"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("embedded", "show meteor\n"), ("services", "show meteor --profile services\n"), ("my own/embedded.toml", None)],
+)
+def test_commands_to_go_on_with_name_the_profile_as_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, told: str | None
+) -> None:
+    for variable in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE"):
+        monkeypatch.setenv(variable, "1")
+    if told is None:
+        name = str(tmp_path / name)
+        told = f"show meteor --profile '{name}'\n"
+        Path(name).parent.mkdir()
+        Path(name).write_text(GOOD, encoding="utf-8")
+    found = profiles.load(name, tmp_path)
+    about = {"profile": found.name, "profile_argument": found.argument, "fidelity": {}, "seconds": 1.0, "run_id": "r"}
+    render.run_result({"system": "p01_meteor_x", **about})
+    assert told in capsys.readouterr().out

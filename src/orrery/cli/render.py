@@ -271,6 +271,7 @@ def run_result(summary: Mapping[str, Any]) -> None:
     table = target.get("table", "").partition(".")[2]
     other = f" --table {table}" if summary.get("fed_by") and table else ""
     look = f" --table {target['look_at']}" if "look_at" in target else other
-    profile = "" if summary["profile"] == "embedded" else f" --profile {shlex.quote(summary['profile_argument'])}"
+    named = summary["profile_argument"]
+    profile = "" if named == "embedded" else f" --profile {shlex.quote(named)}"
     out(f"look at it:        {command()} show {name}{profile}{look}")
     out(f"the refused rows:  {command()} show {name}{profile} --rejected{'' if 'rejected_table' in target else other}")
