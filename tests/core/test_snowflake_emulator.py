@@ -99,11 +99,38 @@ def test_it_outlives_its_starter(home: Path) -> None:
 def test_a_stale_file_is_noticed(home: Path) -> None:
     root = home / "snowflake"
     root.mkdir()
-    for pid, at in ((os.getpid(), time.time() - 10**6), (2**22 - 1, time.time()), ("x", 0)):  # reused, gone, broken
-        (root / "server.json").write_text(json.dumps({"pid": pid, "port": 1, "at": at}), encoding="ascii")
+    for pid in (os.getpid(), 2**22 - 1, "x"):  # reused, gone, broken
+        (root / "server.json").write_text(json.dumps({"pid": pid, "port": 1}), encoding="ascii")
+        (root / "serving").write_text(str(pid), encoding="ascii")
         assert snowflake_emulator.status(home) is None
         assert not snowflake_emulator.stop(home)
     assert snowflake_emulator.start(home).pid
+
+
+def test_a_clock_that_is_set_loses_no_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = snowflake_emulator.start(home)
+    made = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: made(self) + 3600)
+    assert snowflake_emulator.start(home) == server
+
+
+def test_a_start_that_was_cut_is_not_in_the_way(home: Path) -> None:
+    """Somebody else's server has the folder and has not said its port: it is ended, whoever its file names."""
+    root = home / "snowflake"
+    (root / "data").mkdir(parents=True)
+    (root / "serving").write_text(str(os.getpid()), encoding="ascii")  # of long ago: this pid is ours by now
+    python = environments.python(home, "x", lambda _line: None)
+    command = [str(python), "-I", str(snowflake_emulator.SERVING), str(root), "0"]
+    orphan = subprocess.Popen(command, cwd=root, env={**os.environ, "TMPDIR": str(home)}, stderr=subprocess.DEVNULL)
+    while (root / "serving").read_text(encoding="ascii") != str(orphan.pid):
+        assert orphan.poll() is None
+        time.sleep(0.002)
+    try:
+        assert snowflake_emulator.start(home).pid != orphan.pid
+        orphan.wait(timeout=5)
+    finally:
+        orphan.kill()
+        orphan.wait()
 
 
 def test_the_dead_leave_nothing_locked(home: Path) -> None:

@@ -16,6 +16,7 @@ infinite, there are no roles, no warehouses and no time travel.
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -39,7 +40,7 @@ SERVING = Path(__file__).with_name("snowflake_serving.py")
 START_SECONDS = 60.0  # importing the emulator takes 2 seconds, on a loaded machine ten times as long
 STOP_SECONDS = 20.0  # to write the logs into the files
 LOG_BYTES = 1 << 20
-_CLOCK_SECONDS = 2.0  # by which the start of a process may seem to move when the clock is set
+NAME_SECONDS = 2.0  # in which a server that holds its folder has written who it is
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,47 @@ def _end(root: Path) -> bool:
 
 
 def _running(root: Path) -> tuple[psutil.Process | None, int]:
-    """The server's process and port by its file; None if that is stale: dead, or its pid is somebody else's by now."""
+    """The server's process, and its port (0 while it starts); None where nobody has the folder.
+
+    Not by times: the start of a process seems to move where the machine's clock is set, or stood still for a while.
+    """
+    process = _holder(root)
     try:
         state = json.loads((root / "server.json").read_text(encoding="utf-8"))
-        process = psutil.Process(int(state["pid"]))
-        is_writer = process.create_time() <= float(state["at"]) + _CLOCK_SECONDS  # who came later did not write it
-        return (process, int(state["port"])) if is_writer and _lives(process) else (None, 0)
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return None, 0
+        is_its_own = process is not None and process.pid == int(state["pid"])
+        return process, int(state["port"]) if is_its_own else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return process, 0
+
+
+def _holder(root: Path) -> psutil.Process | None:
+    """Who holds the lock that a server keeps as long as it lives, also one that has not said its port yet."""
+    try:
+        lock = os.open(root / "serving", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        deadline = time.monotonic() + NAME_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with suppress(ValueError, psutil.Error):  # it writes its pid at once: until then another's is there
+                    process = psutil.Process(int(os.pread(lock, 20, 0)))
+                    if _serves(process, root):
+                        return process
+                time.sleep(0.05)
+            else:
+                return None
+        return None
+    finally:
+        os.close(lock)
+
+
+def _serves(process: psutil.Process, root: Path) -> bool:
+    """Whether it was started as a server of this folder: a pid in a file may be somebody else's by now."""
+    words = process.cmdline()
+    return SERVING.name in map(os.path.basename, words) and os.path.exists(words[-2]) and os.path.samefile(words[-2], root)
 
 
 def _lives(process: psutil.Process) -> bool:

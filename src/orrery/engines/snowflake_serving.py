@@ -193,7 +193,7 @@ async def health(_request: Request) -> JSONResponse:
 
 
 def _only_one(root: Path) -> int:
-    """Hold the folder as long as this process lives."""
+    """Hold the folder as long as this process lives, and say in the lock's file who does."""
     lock = os.open(root / "serving", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + SECONDS_TO_WAIT
     while True:
@@ -204,6 +204,8 @@ def _only_one(root: Path) -> int:
                 raise SystemExit(LOCKED) from None
             time.sleep(0.05)
         else:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
             return lock
 
 
@@ -240,7 +242,7 @@ def main(root: Path, wanted: int) -> None:
     ours = [Route("/session/v1/login-request", login, methods=["POST"]), Route("/session", session, methods=["POST"])]
     server.app.router.routes[:0] = [*ours, Route("/orrery", health, methods=["GET"])]  # the first that fits is taken
     listener = _listening(wanted)
-    state = {"pid": os.getpid(), "port": listener.getsockname()[1], "at": time.time(), "databases": names}
+    state = {"pid": os.getpid(), "port": listener.getsockname()[1], "databases": names}
     fresh = root / "server.json.new"
     fresh.write_text(json.dumps(state) + "\n", encoding="utf-8")
     fresh.rename(root / "server.json")
