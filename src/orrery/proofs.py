@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,26 @@ _MADE = {"target", "logs"}  # by dbt, where somebody calls it by hand in its pro
 def fingerprint(folder: Path) -> dict[str, str]:
     """Two hashes of a system's folder: of the whole, and of what a wheel carries of it (no tests)."""
     every, packed = hashlib.sha256(), hashlib.sha256()
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        name = path.relative_to(folder)
-        is_made = any(part.startswith((".", "__pycache__")) or part in _MADE for part in name.parts)
-        if is_made or name.as_posix() in _LEFT_OUT:
-            continue
-        line = f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+    for parts, path in sorted(_files(folder)):
+        line = f"{'/'.join(parts)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
         every.update(line)
-        if name.parts[0] != "tests":
+        if parts[0] != "tests":
             packed.update(line)
     return {"folder": every.hexdigest(), "without_tests": packed.hexdigest()}
+
+
+def _files(folder: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Each file and the parts of its name; what was made is not even walked through: `list` asks for every system."""
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_made(name)]
+        above = Path(where).relative_to(folder).parts
+        for name in names:
+            if not (_is_made(name) or (not above and name in _LEFT_OUT)):
+                yield (*above, name), Path(where, name)
+
+
+def _is_made(name: str) -> bool:
+    return name.startswith((".", "__pycache__")) or name in _MADE
 
 
 def keep(folder: Path, result: Mapping[str, Any]) -> Path:

@@ -215,8 +215,8 @@ def _holder(root: Path) -> psutil.Process | None:
 
 def _serves(process: psutil.Process, root: Path) -> bool:
     """Whether it was started as a server of this folder: a pid in a file may be somebody else's by now."""
-    words = process.cmdline()
-    return SERVING.name in map(os.path.basename, words) and os.path.exists(words[-2]) and os.path.samefile(words[-2], root)
+    words = [Path(word) for word in process.cmdline()]
+    return SERVING.name in [word.name for word in words] and words[-2].exists() and words[-2].samefile(root)
 
 
 def _lives(process: psutil.Process) -> bool:
