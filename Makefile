@@ -59,6 +59,7 @@ lock: ## make the hashed locks again (UPGRADE=--upgrade takes newer versions)
 	@$(LOCK) pyproject.toml --extra postgres -o requirements/run.lock
 	@$(LOCK) pyproject.toml --extra dbt --extra snowflake -c requirements/run.lock -o requirements/dbt.lock
 	@$(LOCK) pyproject.toml --all-extras requirements/test.in -c requirements/dbt.lock -o requirements/test.lock
+	@$(LOCK) pyproject.toml --extra postgres --extra dbt-postgres -c requirements/test.lock -o requirements/dbt-postgres.lock
 	@$(LOCK) pyproject.toml --all-extras requirements/test.in requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/snowflake-emulator.in -o requirements/snowflake-emulator.lock
 	@$(LOCK) --prerelease allow requirements/dbt-2.in -o requirements/dbt-2.lock

@@ -7,9 +7,11 @@ set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."
 name=$(printf '%s' "${1:-meteor}" | tr '[:upper:]' '[:lower:]')
 for manifest in systems/*/*_"${name#*_}"_*/system.toml systems/*/"$name"_*/system.toml; do
-    if [ -f "$manifest" ] && grep -q '^extras *=.*"dbt"' "$manifest"; then
-        echo dbt
-        exit
-    fi
+    for purpose in dbt-postgres dbt; do
+        if [ -f "$manifest" ] && grep -q "^extras *=.*\"$purpose\"" "$manifest"; then
+            echo "$purpose"
+            exit
+        fi
+    done
 done
 echo run

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 METEOR = "systems/patterns/p01_meteor_batch_etl/README.md"
 COMET = "systems/patterns/p02_comet_star_schema/README.md"
 ORBIT = "systems/patterns/p04_orbit_dbt_warehouse/README.md"
+NEBULA = "systems/patterns/p07_nebula_kimball_scd2/README.md"
 OWN = "docs/own-data.md"
 CLASS = "class_code,name,bodies,near_earth,largest_designation,largest_diameter_km"
 APPROACH = "designation,approached_at,distance_au,distance_ld,speed_km_s"
@@ -63,6 +64,14 @@ BLOCKS: dict[str, tuple[list[list[str]], list[str]]] = {
     "orbit-parity": (
         [["run", "orbit", "--profile", "emulated", "--json"], ["check", "orbit", "--against", "emulated"]],
         [ORBIT],
+    ),
+    "nebula-run": ([["run", "nebula"]], [NEBULA]),
+    "nebula-then": ([["show", "nebula", "--table", "sales_then_and_now"]], [NEBULA]),
+    "nebula-versions": ([["show", "nebula", "--table", "customer_versions", "--rows", "5"]], [NEBULA]),
+    "nebula-promotions": ([["show", "nebula", "--table", "promotions_weighted"]], [NEBULA]),
+    "nebula-picture": (
+        [["show", "nebula", "--table", "fulfilment_by_month", "--rows", "100", "--json"]],
+        [NEBULA],
     ),
 }
 VARIABLE = [
@@ -141,7 +150,16 @@ def classes(rows: list[dict[str, Any]]) -> str:
     return said + f"    bar [{', '.join(str(row['bodies']) for row in many)}]\n```\n"
 
 
-PICTURES = {"comet-picture": picture, "orbit-picture": classes}
+def fulfilment(rows: list[dict[str, Any]]) -> str:
+    """How long orders take from month to month, as a chart."""
+    months = [f'"{str(row["month_key"])[2:4]}-{str(row["month_key"])[4:]}"' for row in rows]
+    said = '```mermaid\nxychart-beta\n    title "Hours from order to delivery (bars: to shipping)"\n'
+    said += f'    x-axis [{", ".join(months)}]\n    y-axis "hours"\n'
+    said += f"    bar [{', '.join(str(row['hours_to_ship'] or 0) for row in rows)}]\n"
+    return said + f"    line [{', '.join(str(row['hours_to_deliver'] or 0) for row in rows)}]\n```\n"
+
+
+PICTURES = {"comet-picture": picture, "orbit-picture": classes, "nebula-picture": fulfilment}
 
 
 def indented(text: str) -> str:

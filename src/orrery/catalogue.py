@@ -79,7 +79,7 @@ def _row(system: Manifest) -> Planned:
 
 
 def find(name: str) -> Manifest:
-    """The one system that `name` means: `meteor`, `p01` or `p01_meteor`.
+    """The one system that `name` means: `meteor`, `p01` or `p01_meteor`; of two of one name the one that runs.
 
     Raises:
         BadInput: none or several match, or the one that matches is only planned.
@@ -87,6 +87,7 @@ def find(name: str) -> Manifest:
     wanted = name.lower()
     exist = {system.slug: system for system in systems()}
     matching = [row for row in roadmap() if wanted in (row.id, row.name.lower(), row.slug, row.link.lower())]
+    matching = [row for row in matching if row.slug in exist] or matching
     if len(matching) > 1:
         choices = "\n".join(f"    {row.slug:20} {row.domain}: {row.what}" for row in matching)
         raise BadInput(

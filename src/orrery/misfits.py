@@ -143,7 +143,7 @@ class _Examination:
 def _advice(feed: Feed, each: Refused) -> str:
     """What to change, for rows that break a rule."""
     where = feed.incoming.path.name
-    if each.rule.startswith("not_"):
+    if each.rule == f"not_{feed.incoming.written_as().encoding.replace('-', '')}":
         return f"encoding in csvDialect of {where}: `orrery data infer` finds which"
     told = _ADVICE.get(each.rule, "mend the rows in the file, or the rule in {where}")
     return told.format(where=where, column=each.column or "")

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -21,9 +22,10 @@ import psycopg
 import pytest
 
 import orrery
-from orrery.engines import postgres_server, privileges
+from orrery.engines import postgres, postgres_server, privileges
 from orrery.engines.postgres_server import Server
 from orrery.errors import BadInput, Denied, DependencyDown, IntegrityBroken, Locked, OutOfSpace
+from orrery.profiles import Binding
 
 ROOT = os.geteuid() == 0
 SOURCES = Path(orrery.__file__).parents[1]
@@ -472,3 +474,10 @@ def test_programs_in_a_private_folder_are_run_too(folder: Path, monkeypatch: pyt
     server = postgres_server.start(folder / ".orrery")
     assert ask(server, "select 1") == 1
     assert Path(psutil.Process(server.pid).exe()).is_relative_to(private)
+
+
+def test_a_look_shows_moments_that_python_does_not_have(home: Path) -> None:
+    look = postgres.Look(Binding("warehouse", "postgres", "embedded", "real", "embedded", home), "x", "test")
+    sql = "select 'infinity'::timestamptz, '-infinity'::date, 'infinity'::timestamp, '2024-01-31'::date"
+    assert look.query(sql)[1] == [("infinity", "-infinity", "infinity", date(2024, 1, 31))]
+    look.close()

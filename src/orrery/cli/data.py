@@ -13,6 +13,7 @@ from orrery import catalogue
 from orrery.cli import render
 from orrery.cli.looking import Json
 from orrery.cli.running import Map, OwnContract, Set, requests_of
+from orrery.manifest import Manifest
 
 if TYPE_CHECKING:
     from orrery.files import Delivered
@@ -94,7 +95,9 @@ def map_columns(
     from orrery.inference import columns, dialects, drafts, maps
 
     found = catalogue.find(system)
-    name, known = input_name or next(iter(found.inputs)), found.folder / "own_data.toml"
+    name = input_name or next(iter(found.inputs))
+    several = found.folder / "own_data"  # a file for each input, where a system has more than one
+    known = several / f"{name}.toml" if several.is_dir() else found.folder / "own_data.toml"
     request = requests_of(found, [f"{name}={file}"], None, None, "embedded", 0)[0]
     own = feeds.of_request(request, name)
     if not known.is_file():
@@ -118,7 +121,7 @@ def map_columns(
             "ignoredColumns": proposal.unused,
         }
         said = {**proposal.said, "": _about(texts, proposal, own.table)}
-        command = f"orrery data map {found.name.lower()} {delivered.name}"
+        command = f"orrery data map {found.name.lower()} {delivered.name}{_input(found, name)}"
         drafts.save(drafts.mapping(head, proposal.filled, said, command), path, force=force)
         if as_json:
             render.document({**_written(texts), **proposal.__dict__, "draft": str(path)})
@@ -131,7 +134,8 @@ def map_columns(
             render.out(render.in_a_line(each.removeprefix("? ")))
         _doubts([f"{to}: {each[2:]}" for to, why in proposal.said.items() for each in why if each.startswith("? ")])
         render.out(f"written: {path}; read it, mend it, then")
-        render.out(f"  {render.command()} data validate {found.name.lower()} {_shell(file)} --map {_shell(path)}")
+        again = f"data validate {found.name.lower()} {_shell(file)} --map {_shell(path)}{_input(found, name)}"
+        render.out(f"  {render.command()} {again}")
 
 
 def validate(
@@ -174,6 +178,11 @@ def validate(
             )
     if report["misfits"]:
         raise typer.Exit(3)
+
+
+def _input(system: Manifest, name: str) -> str:
+    """How a command names an input, where it is not the one that is meant without."""
+    return "" if name == next(iter(system.inputs)) else f" --input {name}"
 
 
 def _shell(text: object) -> str:

@@ -260,6 +260,7 @@ class Look:
     def __init__(self, binding: Binding, slug: str, application: str) -> None:  # noqa: ARG002 (every engine gets it)
         self.binding = binding
         self.connection = connect(binding, application)
+        _read_infinity(self.connection)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows."""
@@ -293,6 +294,18 @@ class Look:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+
+def _read_infinity(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Have a connection give `infinity` and `-infinity` as these texts: Python has no such moment."""
+    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+
+    for name, loader in {"date": DateLoader, "timestamp": TimestampLoader, "timestamptz": TimestamptzLoader}.items():
+
+        def load(self: Any, data: Any, plain: Any = loader.load) -> Any:
+            return bytes(data).decode() if bytes(data) in (b"infinity", b"-infinity") else plain(self, data)
+
+        connection.adapters.register_loader(name, type(loader.__name__, (loader,), {"load": load}))
 
 
 @lru_cache(maxsize=1)

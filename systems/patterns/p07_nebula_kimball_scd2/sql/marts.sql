@@ -185,3 +185,15 @@ create table if not exists p07_nebula.late_facts (
     happened_at timestamptz not null,
     primary key (order_id, event)
 );
+
+create table if not exists p07_nebula.deliveries_rejected (
+    file_id     bigint not null,
+    line        bigint not null,
+    file_name   text not null,
+    byte_offset bigint not null,
+    column_name text,
+    rule        text not null,
+    message     text not null,
+    record_text text not null,
+    primary key (file_id, line)
+);

@@ -23,6 +23,10 @@ _TIME_OF_DAY = re.compile(
 _PROMOTION = re.compile(r"[A-Z0-9_-]{1,20}")
 _CENT, _AMOUNTS_END = Decimal("0.01"), Decimal(10) ** 12
 _MOST_OFFSET_HOURS = 15  # what PostgreSQL takes
+_YEARS = range(1900, 2200)
+_KEY_BYTES = 800
+_UNSEEN = {*range(0x20), *range(0x7F, 0xA0), 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F)}
+_UNSEEN |= {*range(0x2060, 0x2065), 0xFEFF}
 
 
 def integer(least: int, most: int) -> Callable[[str], int]:
@@ -59,16 +63,33 @@ def _date(match: re.Match[str] | None) -> date:
         raise Breach("not_a_time") from None
 
 
+def key(text: str) -> str:
+    """A key of the source, whose characters can all be seen."""
+    if any(ord(sign) in _UNSEEN for sign in text):
+        raise Breach("invisible_characters")
+    if len(text.encode()) > _KEY_BYTES:
+        raise Breach("key_too_long")
+    return text
+
+
+def _in_range(year: int) -> None:
+    if year not in _YEARS:
+        raise Breach("out_of_range")
+
+
 def day(text: str) -> date:
-    """YYYY-MM-DD."""
-    return _date(_DAY.fullmatch(text))
+    """YYYY-MM-DD, of the years that are taken."""
+    on = _date(_DAY.fullmatch(text))
+    _in_range(on.year)
+    return on
 
 
 @lru_cache(maxsize=100_000)
 def instant(text: str) -> datetime:
     """YYYY-MM-DD alone, or with T or a blank, HH:MM[:SS[.ffffff]] and Z, ±HH, ±HHMM or ±HH:MM."""
-    on = day(text[:10])
+    on = _date(_DAY.fullmatch(text[:10]))
     if len(text) == 10:
+        _in_range(on.year)
         return datetime(on.year, on.month, on.day, tzinfo=UTC)
     match = _TIME_OF_DAY.fullmatch(text, 10)
     if match is None or int(match[6] or 0) > _MOST_OFFSET_HOURS or int(match[7] or 0) > 59:
@@ -78,15 +99,22 @@ def instant(text: str) -> datetime:
     zone = timezone(-offset if match[5] == "-" else offset)
     microsecond = int((match[4] or "").ljust(6, "0"))
     try:
-        return datetime(on.year, on.month, on.day, hour, minute, second, microsecond, zone).astimezone(UTC)
-    except (ValueError, OverflowError):
+        told = datetime(on.year, on.month, on.day, hour, minute, second, microsecond, zone)
+    except ValueError:
         raise Breach("not_a_time") from None
+    try:
+        found = told.astimezone(UTC)
+    except OverflowError:
+        raise Breach("out_of_range") from None
+    _in_range(found.year)
+    return found
 
 
 @lru_cache(maxsize=100_000)
 def compact_day(text: str) -> datetime:
     """CDNOW's YYYYMMDD as its first instant."""
     on = _date(_COMPACT_DAY.fullmatch(text))
+    _in_range(on.year)
     return datetime(on.year, on.month, on.day, tzinfo=UTC)
 
 

@@ -60,8 +60,8 @@ def _cut(name: str, lines: Sequence[str]) -> Iterator[tuple[Place, list[str]]]:
     if "," not in next(filter(str.strip, lines), ""):
         for number, line in enumerate(lines, 1):
             text = _without_line_end(line)
-            if fields := _FIELD.findall(text):
-                yield Place(name, number, text), fields
+            if text:
+                yield Place(name, number, text), _FIELD.findall(text)
         return
     reader = csv.reader(lines)
     before = 0

@@ -117,6 +117,7 @@ def some(random: Random, count: int) -> list[Told]:
             row = {"order_id": f"O{number}", "line_no": random.randint(0, 3), "customer_id": random.randint(1, 3)}
             row |= {"product_id": random.choice(["", 1, 2]), "ordered_at": at, "quantity": 1, "amount": number}
             row["promotions"] = random.choice(["", "A", "A|B", "B|A|A", "a"])
+            row |= {"channel": random.choice(["", "web"]), "payment": random.choice(["", "card", "cash"])}
         elif kind == "order_events":
             what = random.choice(["paid", "shipped", "delivered", "cancelled", "lost"])
             row = {"order_id": f"O{number}", "event": what, "happened_at": at}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nebula_fields import Breach, amount, compact_day, day, instant, integer, one_of, promotions
+from nebula_fields import Breach, amount, compact_day, day, instant, integer, key, one_of, promotions
 from nebula_files import COLUMNS, Files, Place, Record, records
 from nebula_rows import CustomerChange, OrderEvent, OrderLine, ProductChange, Return
 
@@ -21,18 +21,21 @@ Row = dict[str, Any]
 _LARGEST_INTEGER, _LARGEST_BIGINT = 2**31 - 1, 2**63 - 1  # integer and bigint of PostgreSQL
 READERS: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     "customers": {
+        "customer_id": key,
         "changed_at": instant,
         "change_no": integer(1, _LARGEST_BIGINT),
         "op": one_of("unknown_op", "upsert", "delete"),
         "registered_on": day,
     },
     "products": {
+        "product_id": key,
         "changed_at": instant,
         "change_no": integer(1, _LARGEST_BIGINT),
         "op": one_of("unknown_op", "upsert", "delete"),
         "msrp": amount,
     },
     "orders": {
+        **dict.fromkeys(("order_id", "customer_id", "product_id"), key),
         "line_no": integer(1, _LARGEST_INTEGER),
         "ordered_at": instant,
         "quantity": integer(0, _LARGEST_INTEGER),
@@ -40,16 +43,23 @@ READERS: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "promotions": promotions,
     },
     "order_events": {
+        "order_id": key,
         "event": one_of("unknown_event", "paid", "shipped", "delivered", "cancelled"),
         "happened_at": instant,
     },
     "returns": {
+        **dict.fromkeys(("return_id", "order_id"), key),
         "line_no": integer(1, _LARGEST_INTEGER),
         "returned_at": instant,
         "quantity": integer(1, _LARGEST_INTEGER),
         "amount": amount,
     },
-    "cdnow": {"date": compact_day, "number_of_cds": integer(0, _LARGEST_INTEGER), "dollar_value": amount},
+    "cdnow": {
+        "customer_id": key,
+        "date": compact_day,
+        "number_of_cds": integer(0, _LARGEST_INTEGER),
+        "dollar_value": amount,
+    },
 }
 """How the fields are read; the other columns are texts as they are."""
 REQUIRED = {

@@ -8,11 +8,17 @@
     {{ return(var('everything') == 'yes') }}
 {%- endmacro %}
 
-{# Which keys have rows in files that no run has published yet; every key, where everything is derived again. #}
-{% macro touched(source_name, key) -%}
+{# Which keys have rows in files that no run has published yet; every key, where everything is derived again: also those
+   that are published and of which the raw tables have nothing any more. #}
+{% macro touched(source_name, key, published) -%}
 select distinct {{ key }}
 from {{ source('raw', source_name) }}
-{%- if not is_everything() %}
+{%- if is_everything() %}
+union
+select {{ key }}
+from {{ source('published', published) }}
+where valid_from > '-infinity'  -- no member
+{%- else %}
 where file_id in {{ pending() }}
 {%- endif %}
 {%- endmacro %}
@@ -21,8 +27,11 @@ where file_id in {{ pending() }}
    rows differ there is none, whichever came first. `is_conflicting` rows are kept, for the refusals.
 
    Args: source_name: of the raw table. considered: a relation that has the key. key: columns that stand in both.
-         identity: the columns by which a row is known. content: expressions of all that a row says beside them. #}
-{% macro compared(source_name, considered, key, identity, content) -%}
+         identity: the columns by which a row is known. columns: all that a row says beside them.
+         meaning: for a column the expression of what it means, where it can be written in more than one way. #}
+{% macro compared(source_name, considered, key, identity, columns, meaning={}) -%}
+{%- set content = [] -%}
+{%- for column in columns %}{% do content.append(meaning.get(column, column)) %}{% endfor -%}
 select
     *,
     row_number() over (partition by {{ identity | join(', ') }} order by file_id, line) = 1 as is_first,
@@ -30,9 +39,11 @@ select
         <> max(content_hash) over (partition by {{ identity | join(', ') }}) as is_conflicting
 from (
     select
-        delivered.*,
+        {{ (identity + columns) | join(', ') }},
+        file_id,
+        line,
         md5(row({{ content | join(', ') }})::text) as content_hash
-    from {{ source('raw', source_name) }} as delivered
+    from {{ source('raw', source_name) }}
     where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ considered }})
 ) as hashed
 {%- endmacro %}

@@ -16,7 +16,7 @@
 {# A surrogate key: 63 bits of a hash, so that it is the same after every rebuild, wherever it is made; its uniqueness is
    a constraint of the published table. #}
 {% macro surrogate_key(columns) -%}
-    (('x' || substr(md5({% for column in columns %}{{ column }}::text{{ " || '|' || " if not loop.last }}{% endfor %}), 1, 16))::bit(64)::bigint
+    (('x' || substr(md5({% for column in columns %}({{ column }})::text{{ " || '|' || " if not loop.last }}{% endfor %}), 1, 16))::bit(64)::bigint
         & x'7fffffffffffffff'::bigint)
 {%- endmacro %}
 

@@ -4,3 +4,7 @@ from {{ source('raw', 'orders') }}
 where order_id in (select order_id from {{ ref('int_orders_touched') }})
 union
 select customer_id from {{ ref('int_customers_moved') }}
+{%- if is_everything() %}
+union
+select customer_id from {{ source('published', 'fct_customer_month') }}
+{%- endif %}

@@ -1,3 +1,3 @@
 {{ compared('customers', ref('int_customers_touched'), ['customer_id'],
     identity=['customer_id', 'changed_at', 'change_no'],
-    content=['op', 'name', 'email', 'segment', 'street', 'city', 'state', 'postal_code', 'country', 'territory', 'registered_on']) }}
+    columns=['op', 'name', 'email', 'segment', 'street', 'city', 'state', 'postal_code', 'country', 'territory', 'registered_on']) }}

@@ -1,1 +1,1 @@
-{{ touched('customers', 'customer_id') }}
+{{ touched('customers', 'customer_id', 'dim_customer') }}

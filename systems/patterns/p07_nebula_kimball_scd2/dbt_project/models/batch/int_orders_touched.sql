@@ -4,6 +4,10 @@ union
 select order_id from {{ source('raw', 'order_events') }}
 union
 select order_id from {{ source('raw', 'returns') }}
+{%- for table in ['fct_order_lines', 'fct_returns', 'fct_order_fulfilment', 'late_facts'] %}
+union
+select order_id from {{ source('published', table) }}
+{%- endfor %}
 {%- else %}
 -- of which something new was told
 select order_id from {{ source('raw', 'orders') }} where file_id in {{ pending() }}

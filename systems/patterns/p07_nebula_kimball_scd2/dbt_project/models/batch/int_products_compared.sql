@@ -1,3 +1,3 @@
 {{ compared('products', ref('int_products_touched'), ['product_id'],
     identity=['product_id', 'changed_at', 'change_no'],
-    content=['op', 'name', 'product_line', 'supplier', 'status', 'msrp']) }}
+    columns=['op', 'name', 'product_line', 'supplier', 'status', 'msrp']) }}

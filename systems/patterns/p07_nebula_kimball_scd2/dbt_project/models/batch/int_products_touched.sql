@@ -1,1 +1,1 @@
-{{ touched('products', 'product_id') }}
+{{ touched('products', 'product_id', 'dim_product') }}

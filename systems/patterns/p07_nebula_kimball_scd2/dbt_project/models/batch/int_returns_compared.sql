@@ -1,3 +1,3 @@
 {{ compared('returns', ref('int_returns_considered'), ['return_id'],
     identity=['return_id'],
-    content=['order_id', 'line_no', 'returned_at', 'quantity', 'amount', 'reason']) }}
+    columns=['order_id', 'line_no', 'returned_at', 'quantity', 'amount', 'reason']) }}

@@ -33,15 +33,22 @@ returned as (
 
 ),
 
+returned_last as (
+
+    select customer_id, max(month) as last_month
+    from returned
+    group by customer_id
+
+),
+
 active as (
 
     select
         sold.customer_id,
         min(sold.month) as first_month,
-        greatest(max(sold.month), (
-            select max(returned.month) from returned where returned.customer_id = sold.customer_id
-        )) as last_month
+        greatest(max(sold.month), max(returned_last.last_month)) as last_month
     from sold
+    left join returned_last on sold.customer_id = returned_last.customer_id
     group by sold.customer_id
 
 ),
