@@ -59,7 +59,11 @@ create table events (
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that can be told from a later one with the same pid: pid, its start, the machine's boot."""
+    """A process that can be told from a later one with the same pid.
+
+    Attributes:
+        started: seconds after the machine's boot; by the wall clock a start seems to move where that is set.
+    """
 
     pid: int
     started: float
@@ -68,8 +72,12 @@ class Owner:
     @classmethod
     def this_process(cls) -> Owner:
         """The process that asks."""
-        process = psutil.Process()
-        return cls(process.pid, process.create_time(), boot_id())
+        return cls.of(psutil.Process())
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> Owner:
+        """A process that runs."""
+        return cls(process.pid, process.create_time() - psutil.boot_time(), boot_id())
 
     def is_alive(self) -> bool:
         """Whether it still runs: the same process, not another with its pid."""
@@ -77,7 +85,8 @@ class Owner:
             return False
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            is_it = abs(Owner.of(process).started - self.started) < 2.0  # the boot is told in whole seconds
+            return is_it and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 

@@ -123,7 +123,7 @@ def test_a_dead_owner_is_told_from_a_living_one_and_from_a_later_one_with_its_pi
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     import psutil
 
-    owner = Owner(child.pid, psutil.Process(child.pid).create_time(), OWNER.boot_id)
+    owner = Owner.of(psutil.Process(child.pid))
     assert owner.is_alive()
     assert not Owner(owner.pid, owner.started - 100, owner.boot_id).is_alive()
     assert not Owner(owner.pid, owner.started, "another boot").is_alive()
@@ -134,6 +134,16 @@ def test_a_dead_owner_is_told_from_a_living_one_and_from_a_later_one_with_its_pi
     run = {"run_id": "r", "system": "p01_meteor", "scope": "all", "profile": "embedded", "token": "t"}
     ledger.open_run(run, owner, at="2026-01-01T00:00:00+00:00", monotonic=1.0)
     assert wrong(ledger) == ["L1"]
+
+
+def test_an_owner_is_the_same_when_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    platform = pytest.importorskip("psutil._pslinux", reason="elsewhere the kernel keeps the moment of a start itself")
+    owner, booted = Owner.this_process(), psutil.boot_time()
+    monkeypatch.setattr(platform, "boot_time", lambda: booted + 3600)
+    assert psutil.boot_time() == booted + 3600
+    assert owner.is_alive()
 
 
 def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:

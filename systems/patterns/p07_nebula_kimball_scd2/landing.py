@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,7 @@ class Landed:
 
 def begin(run: Run, writer: Writer) -> None:
     """The tables, where they are missing; without what a run landed that then died, and without a dbt that it left."""
-    for script in ("raw.sql", "marts.sql", "queries.sql"):
-        writer.connection.execute((run.folder / "sql" / script).read_text(encoding="utf-8"))
+    make_tables(run, writer)
     writer.query(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %(batch)s"
         " and datname = current_database() and usename = current_user",
@@ -50,6 +50,24 @@ def begin(run: Run, writer: Writer) -> None:
         unfinished = "(select file_id from p07_nebula_raw.files where load_id is null)"
         for table in (*TABLES, "files"):
             writer.connection.execute(f"delete from p07_nebula_raw.{table} where file_id in {unfinished}")
+
+
+def make_tables(run: Run, writer: Writer) -> None:
+    """Tables and views as the scripts say, where they are missing or another version made them; readers keep theirs."""
+    scripts = [(run.folder / "sql" / f"{name}.sql").read_text(encoding="utf-8") for name in ("raw", "marts", "queries")]
+    made_by = hashlib.sha256("".join(scripts).encode()).hexdigest()
+    [(mark, missing)] = writer.query(
+        "select obj_description(to_regnamespace('p07_nebula')::oid, 'pg_namespace'),"
+        " (select count(*) from unnest(%(tables)s::text[]) as named (name) where to_regclass(name) is null)",
+        {"tables": list(run.system.outputs)},
+    )
+    if mark == made_by and not missing:
+        return
+    with writer.connection.transaction():
+        writer.connection.execute("set local client_min_messages = warning")
+        for script in scripts:
+            writer.connection.execute(script)
+        writer.connection.execute(f"comment on schema p07_nebula is '{made_by}'")
 
 
 def split(
