@@ -72,6 +72,7 @@ class Scenario:
         oracle: what the target must hold after these files.
         huge: a file that is loaded in another way because of its size, where there is such a way.
         table: what the oracle speaks of, `schema.name` of a table or a view; None: the system's first output.
+        adds_up: what was delivered stays, also when another content comes under its name.
     """
 
     system: str
@@ -81,6 +82,7 @@ class Scenario:
     oracle: Callable[[Files], Told]
     huge: Callable[[str], bytes] | None = None
     table: str | None = None
+    adds_up: bool = False
 
 
 @dataclass

@@ -50,6 +50,7 @@ class Writer:
     connection: psycopg.Connection[tuple[Any, ...]]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     load_id: int | None = None
+    last_load: int = 0  # of whoever wrote before this one
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query."""
@@ -91,25 +92,26 @@ class Writer:
             if isinstance(error, psycopg.Error):
                 from orrery.engines import postgres
 
-                raise self._overtaken() or postgres.told(error, self.binding) from error
+                raise self.overtaken() or postgres.told(error, self.binding) from error
             raise
         self._commit()
         self.run.has_committed = True
         faultpoint("commit.after")
 
-    def _overtaken(self) -> Locked | None:
+    def overtaken(self) -> Locked | None:
         """Whether another run has written since this one began, while its session was lost: it must not go on."""
         from orrery.engines import postgres
         from orrery.errors import OrreryError
 
-        if self.load_id is None or not self.connection.closed:
+        if not self.connection.closed:
             return None
+        mine = self.last_load if self.load_id is None else self.load_id
         try:
             with postgres.connect(self.binding, application=self.run.run_id) as again:
                 sql = (
                     f"select run_id from {self.run.system.slug}.loads where load_id > %s order by load_id desc limit 1"
                 )
-                other = again.execute(sql, (self.load_id,)).fetchone()
+                other = again.execute(sql, (mine,)).fetchone()
         except OrreryError:
             return None  # the server cannot say; what is wrong with it is told instead
         if other is None:
@@ -117,7 +119,8 @@ class Writer:
         return Locked(
             "Another run took over while this one had lost its session: nothing of this one was loaded.",
             looked=f"{self.run.system.slug}.loads",
-            found=f"run {other[0]} wrote after load {self.load_id} had begun",
+            found=f"run {other[0]} wrote after load {mine}"
+            + (" had begun" if self.load_id is not None else ", the last when this one began"),
             fix="orrery runs shows it; run again if a file is still missing",
         )
 
@@ -137,7 +140,7 @@ class Writer:
                     found=str(error).strip(),
                     fix="run again: the first thing it does is to read that token",
                 ) from error
-            told = self._overtaken() or DependencyDown(
+            told = self.overtaken() or DependencyDown(
                 "The commit did not arrive; the target is as it was.",
                 looked=f"{self.run.system.slug}.loads",
                 found=str(error).strip(),
@@ -201,7 +204,11 @@ def sole_writer(
             faultpoint("settle.before")
             settle(run, lambda token: _has_token(connection, run.system.slug, token))
             faultpoint("settle.after")
-            yield Writer(run, binding, connection, tables)
+            writer = Writer(run, binding, connection, tables, last_load=_last_load(connection, run.system.slug))
+            try:
+                yield writer
+            except psycopg.Error as error:
+                raise writer.overtaken() or postgres.told(error, binding) from error
     except psycopg.Error as error:
         raise postgres.told(error, binding) from error
 
@@ -273,6 +280,10 @@ def _has_token(connection: psycopg.Connection[tuple[Any, ...]], schema: str, tok
         return False
     sql = f"select count(*) from {schema}.loads where token = %s"
     return connection.execute(sql, (token,)).fetchone() == (1,)
+
+
+def _last_load(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+    return int((connection.execute(f"select coalesce(max(load_id), 0) from {schema}.loads").fetchone() or (0,))[0])
 
 
 def _target_id(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> str:

@@ -16,6 +16,7 @@ VALUE_LIMIT = 4 << 20  # bytes of one value
 STEP = 1 << 20  # bytes that are looked at, at a time
 _BLANK = re.compile(r"[ \t\n\r]*")
 _PARTS = re.compile("-|-?I[a-z]*|N[a-zA-Z]*|[tfn][a-z]*")  # of true, null, -Infinity …, or one of them
+_CUT = re.compile(r"(?:\.|[eE][+-]?)?")  # what may follow the digits of a number that is not all there yet
 _AGAIN = "deliver it again, whole; `jq . FILE` finds what else is wrong with it"
 
 
@@ -107,7 +108,7 @@ class Values:
             except json.JSONDecodeError as error:
                 self._go_on_or_refuse(error, limit)
                 continue
-            if end < len(self.text) or not self._more():  # at the end of what is there a number may go on
+            if not _CUT.fullmatch(self.text, end) or not self._more():  # at the end of what is there a number may go on
                 break
         self.raw = self.text[self.at : end]
         if not self.raw.isascii():

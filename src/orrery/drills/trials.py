@@ -32,7 +32,8 @@ class Case:
     """A delivery that a run is to bring in.
 
     Attributes:
-        contents: of the one file; with two, each restates the other, in turn. With one the target is empty before.
+        contents: of the one file; with two, each restates the other, in turn, or, where deliveries add up, the second
+            comes after the first. With one the target is empty before.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Ground:
         self.seen: set[tuple[int, str]] = set()
         self.is_reading = False
         self.there: bytes | None = None
+        self.earlier = "earlier.csv" if scenario.adds_up else "a.csv"  # what was there before came under this name
 
     # --- runs -----------------------------------------------------------------------------------------------
 
@@ -89,10 +91,10 @@ class Ground:
             self.target.reset()
             return None, case.contents[0]
         one, other = case.contents
-        if self.there not in case.contents:
+        if self.there not in case.contents or self.scenario.adds_up:
             self.target.reset()
-            self.deliver(one)
-            if self.fork.run(self.arguments("a.csv", "--profile", profile)) != 0:
+            self.deliver(one, self.earlier)
+            if self.fork.run(self.arguments(self.earlier, "--profile", profile)) != 0:
                 raise RuntimeError(self.fork.told())
             self.there = one
         return self.there, other if self.there == one else one
@@ -150,8 +152,9 @@ def attempt(ground: Ground, case: Case, fault: str, point: str, *, after: float 
     profile = ground.other if fault == "cut" else "embedded"
     there, coming = ground.bring(case, profile)
     oracle = ground.scenario.oracle
-    told = oracle([("a.csv", coming)])
-    before = oracle([("a.csv", there)]) if there is not None else None
+    was = [(ground.earlier, there)] if there is not None else []
+    told = oracle([*(was if ground.scenario.adds_up else []), ("a.csv", coming)])
+    before = oracle(was) if was else None
     ground.deliver(coming)
     arguments = ground.arguments("a.csv", "--profile", profile)
     reader = ground.look_on()

@@ -32,7 +32,7 @@ class Landed:
 
     file_id: int
     kind: str
-    name: str
+    delivered: Delivered
     table: str
     read: int
 
@@ -118,7 +118,7 @@ def land(run: Run, writer: Writer, kind: str, delivered: Delivered, judge: Judge
         writer.connection.execute("insert into p07_nebula_raw.files values (%s, %s, %s, %s, %s, %s, %s, null)", about)
         step.bytes_read = delivered.size
         step.rows(read=read, kept=read - rejected, rejected=rejected)
-    return Landed(file_id, kind, delivered.name, judge.feed.table, read)
+    return Landed(file_id, kind, delivered, judge.feed.table, read)
 
 
 def copy(writer: Writer, judge: Judge, kind: str, chunk: Chunk, judged: Judged, file_id: int) -> None:

@@ -46,7 +46,7 @@ def main(run: Run) -> None:
         building.build(run, writer)
         with writer.transaction() as load_id:
             publish(run, writer, load_id)
-            told(run, writer, landed, {each.name: each for _, each in new})
+            told(run, writer, landed)
 
 
 def find(run: Run) -> list[tuple[str, Delivered]]:
@@ -78,24 +78,24 @@ def publish(run: Run, writer: Writer, load_id: int) -> None:
     run.note(changes={f"p07_nebula.{table}": each for table, each in changes.items() if any(each.values())})
 
 
-def told(run: Run, writer: Writer, landed: list[Landed], new: dict[str, Delivered]) -> None:
+def told(run: Run, writer: Writer, landed: list[Landed]) -> None:
     """What the run made, for its record, its last lines, and `orrery check`."""
     counted = landing.counted(writer, landed)
     loaded: list[dict[str, Any]] = []
     marks = []
     for each in landed:
         kept, rejected = counted[each.file_id]
-        about = {"name": each.name, "sha256": new[each.name].sha256, "file_id": each.file_id, "kind": each.kind}
+        name = each.delivered.name
+        about = {"name": name, "sha256": each.delivered.sha256, "file_id": each.file_id, "kind": each.kind}
         loaded.append({**about, "read": each.read, "kept": kept, "rejected": rejected, "filtered": 0})
-        run.rejects.add(each.name, contradicted(writer, each.file_id), of="conflicts")
+        run.rejects.add(name, contradicted(writer, each.file_id), of="conflicts")
         beside = (each.table, REJECTED)
         marks += [postgres.counted_by_server(writer.connection, table, "file_id", each.file_id) for table in beside]
     run.contracts |= {name: run.contract(name) for name in run.system.outputs}
-    paths = {name: str(each.path.absolute()) for name, each in new.items()}
     outputs = [writer.dataset(table, rows=sum(each.values())) for table, each in run.notes["changes"].items()]
     inputs = [
-        {"namespace": "file", "name": paths[each["name"]], "rows": each["read"], "input": each["kind"]}
-        for each in loaded
+        {"namespace": "file", "name": str(each.delivered.path.absolute()), "rows": each.read, "input": each.kind}
+        for each in landed
     ]
     run.note(files=loaded, written=marks, target=target(writer), lineage_inputs=inputs, lineage_outputs=outputs)
 

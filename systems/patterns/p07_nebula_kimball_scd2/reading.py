@@ -139,7 +139,8 @@ def feed(kind: str, system: Manifest) -> Feed:
     """The feed of a kind whose columns are those of its raw table."""
     table = f"p07_nebula_raw.{kind}"
     incoming, typed = contracts.load(system.inputs[kind].contract), contracts.load(system.outputs[table])
-    columns = [each for each in typed.columns if each.name not in LOADERS]
+    here = [replace(each, sources=tuple(of.removeprefix(f"{kind}.") for of in each.sources)) for each in typed.columns]
+    columns = [each for each in here if each.name not in LOADERS]
     told = [each for each in columns if each.name != "file_id"]
     required = [each.name for each in told if each.required]
     headers = {name: (name,) for name in incoming.column_names}

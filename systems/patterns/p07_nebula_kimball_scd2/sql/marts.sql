@@ -157,8 +157,8 @@ create table if not exists p07_nebula.fct_order_fulfilment (
     first_returned_date_key integer not null references p07_nebula.dim_date deferrable initially deferred,
     lines                   integer not null,
     quantity                bigint not null,
-    amount                  numeric(16, 2) not null,
-    returned_amount         numeric(16, 2) not null,
+    amount                  numeric(24, 2) not null,
+    returned_amount         numeric(24, 2) not null,
     hours_to_ship           numeric(12, 2),
     hours_to_deliver        numeric(12, 2),
     status                  text not null
@@ -171,9 +171,9 @@ create table if not exists p07_nebula.fct_customer_month (
     month_key          integer not null,
     orders             integer not null,
     quantity           bigint not null,
-    amount             numeric(16, 2) not null,
-    returned_amount    numeric(16, 2) not null,
-    cumulative_amount  numeric(18, 2) not null,
+    amount             numeric(24, 2) not null,
+    returned_amount    numeric(24, 2) not null,
+    cumulative_amount  numeric(24, 2) not null,
     months_since_order integer not null,
     primary key (customer_id, month_key)
 );
