@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Not where `orrery prove` runs a test (it cleans up for all of them at its end), nor in a session within a session.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's `make test &`: what is started here inherits it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and not {"ORRERY_TEST_HOME", "ORRERY_TEST_SESSION"} & set(os.environ):
         os.environ["ORRERY_TEST_SESSION"] = "1"
         folder = Path(tempfile.mkdtemp(prefix="orrery-tests-"))

@@ -143,12 +143,12 @@ class _Measuring:
 
 
 def _all_kept(system: Manifest, summary: Mapping[str, Any], rows: int) -> None:
-    most = max((step["rows"]["kept"] for step in summary["steps"]), default=0)
-    if most != rows:
+    kept = [each["kept"] for each in summary.get("files", ())]
+    if set(kept) != {rows}:
         raise IntegrityBroken(
             f"{system.name} was to load {rows:,} rows of its own sample and did not.",
-            looked="the steps of the run",
-            found=f"{most:,} rows kept in the largest step",
+            looked="the files of the run",
+            found=f"rows kept: {', '.join(f'{each:,}' for each in kept) or 'none'}",
             fix="report this: what `scaled` names must make rows that the system keeps, with unique keys",
         )
 

@@ -35,9 +35,10 @@ def orders(sample: Path, to: Path, rows: int) -> None:
 
 
 def _repeated(sample: Path, key: str) -> Iterator[dict[str, str]]:
-    """The good rows of the sample, without an end; from the second turn on each key with the number of its turn."""
+    """The good rows of the sample, each once, without an end; from the second turn on keys end in the turn's number."""
     with gzip.open(sample, "rt", encoding="utf-8", newline="") as lines:
-        good = [row for row in csv.DictReader(lines) if _is_good(row)]
+        told = {(row[key], _number(row)): row for row in csv.DictReader(lines) if _is_good(row)}
+    good = list(told.values())
     yield from good
     for turn in count(1):
         for row in good:
@@ -46,13 +47,18 @@ def _repeated(sample: Path, key: str) -> Iterator[dict[str, str]]:
 
 def _is_good(row: dict[str, str]) -> bool:
     """Whether a row of the sample is none of those that were made wrong."""
-    number = row.get("change_no", row.get("line_no", ""))
+    number = _number(row)
     if not number.isdecimal() or not 0 < int(number) < MADE_WRONG or not row["customer_id"]:
         return False
     if "op" not in row:
         return row["quantity"].isdecimal()
     has_image = row["op"] == "delete" or (row["op"] == "upsert" and row["name"] != "")
     return has_image and _is_instant(row["changed_at"])
+
+
+def _number(row: dict[str, str]) -> str:
+    """What with its key names a row."""
+    return row.get("change_no", row.get("line_no", ""))
 
 
 def _is_instant(text: str) -> bool:
