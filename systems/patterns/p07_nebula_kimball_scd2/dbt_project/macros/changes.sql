@@ -37,12 +37,8 @@ where file_id in {{ pending() }}
 {% macro compared(source_name, considered, key, identity, columns, meaning={}) -%}
 {%- set content = [] -%}
 {%- for column in columns %}{% do content.append(meaning.get(column, column)) %}{% endfor -%}
-select
-    *,
-    row_number() over (partition by {{ identity | join(', ') }} order by file_id, line) = 1 as is_first,
-    min(content_hash) over (partition by {{ identity | join(', ') }})
-        <> max(content_hash) over (partition by {{ identity | join(', ') }}) as is_conflicting
-from (
+with hashed as materialized (  -- else each window makes the hashes anew
+
     select
         {{ (identity + columns) | join(', ') }},
         file_id,
@@ -50,7 +46,15 @@ from (
         md5(row({{ content | join(', ') }})::text) as content_hash
     from {{ source('raw', source_name) }}
     where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ considered }})
-) as hashed
+
+)
+
+select
+    *,
+    row_number() over (partition by {{ identity | join(', ') }} order by file_id, line) = 1 as is_first,
+    min(content_hash) over (partition by {{ identity | join(', ') }})
+        <> max(content_hash) over (partition by {{ identity | join(', ') }}) as is_conflicting
+from hashed
 {%- endmacro %}
 
 {# From when on the versions of a key are not what is published: facts before that stay as they are. #}

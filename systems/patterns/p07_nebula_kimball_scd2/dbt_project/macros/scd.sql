@@ -26,9 +26,18 @@
          key: of the source. surrogate: the name of the key to make. #}
 {% macro scd_versions(changes, key, surrogate) -%}
 {%- set original, latest, tracked, alternate = scd_columns(0), scd_columns(1), scd_columns(2), scd_columns(3) -%}
-with changes as (
+with told as (
 
-    select * from {{ changes }}
+    select
+        *,
+        lead(changed_at) over by_time as next_change
+        {%- for column in original %},
+        (array_agg({{ column }}) filter (where {{ column }} is not null) over whole_life)[1] as first_{{ column }}
+        {%- endfor %}
+    from {{ changes }}
+    window
+        by_time as (partition by {{ key }} order by changed_at, change_no),
+        whole_life as (by_time rows between unbounded preceding and unbounded following)
 
 ),
 
@@ -38,12 +47,7 @@ states as (
     select
         *,
         md5(row({{ tracked | join(', ') }})::text) as row_hash
-    from (
-        select
-            changes.*,
-            lead(changed_at) over (partition by {{ key }} order by changed_at, change_no) as next_change
-        from changes
-    ) as ordered
+    from told
     where next_change is distinct from changed_at
 
 ),
@@ -59,13 +63,44 @@ walked as (
 
 ),
 
+-- what the last upsert says is on every version
+known as (
+
+    select
+        *
+        {%- for column in latest + alternate %},
+        first_value({{ column }}) over from_the_last as last_{{ column }}
+        {%- endfor %}
+    from walked
+    window from_the_last as (partition by {{ key }} order by is_deleted, changed_at desc)
+
+),
+
+known_before as (
+
+    select
+        *
+        {%- for column in alternate %},
+        (
+            array_agg({{ column }}) filter (where not is_deleted and {{ column }} is distinct from last_{{ column }})
+            over backwards
+        )[1] as previous_{{ column }}
+        {%- endfor %}
+    from known
+    window backwards as (
+        partition by {{ key }} order by is_deleted, changed_at desc
+        rows between unbounded preceding and unbounded following
+    )
+
+),
+
 -- where something begins or ends: a version, or the time without one after a delete
 cuts as (
 
     select
         *,
         lead(changed_at) over (partition by {{ key }} order by changed_at) as next_cut
-    from walked
+    from known_before
     where
         case
             when is_deleted then not was_deleted
@@ -74,77 +109,40 @@ cuts as (
 
 ),
 
-lives as (
-
-    select
-        {{ key }}
-        {%- for column in original %},
-        (array_agg({{ column }} order by changed_at, change_no) filter (where {{ column }} is not null))[1] as {{ column }}
-        {%- endfor %}
-    from changes
-    group by {{ key }}
-
-),
-
-upserts as (
+versions as (
 
     select
         *,
-        row_number() over (partition by {{ key }} order by changed_at desc) as back
-    from states
+        (row_number() over (partition by {{ key }} order by changed_at))::integer as version_no
+    from cuts
     where not is_deleted
 
-),
-
-now as (
-
-    select {{ ([key] + latest + alternate) | join(', ') }} from upserts where back = 1
-
 )
-{%- for column in alternate %},
-
-before_{{ column }} as (
-
-    select distinct on (upserts.{{ key }})
-        upserts.{{ key }},
-        upserts.{{ column }} as previous_{{ column }}
-    from upserts
-    join now on upserts.{{ key }} = now.{{ key }} and upserts.{{ column }} is distinct from now.{{ column }}
-    order by upserts.{{ key }}, upserts.back
-
-)
-{%- endfor %}
 
 select
-    {{ surrogate_key(['cuts.' ~ key, 'cuts.changed_at']) }} as {{ surrogate }},
-    cuts.{{ key }}
+    {{ surrogate_key([key, 'changed_at']) }} as {{ surrogate }},
+    {{ key }}
     {%- for column in original %},
-    lives.{{ column }}
+    first_{{ column }} as {{ column }}
     {%- endfor %}
     {%- for column in latest + alternate %},
-    now.{{ column }}
+    last_{{ column }} as {{ column }}
     {%- endfor %}
     {%- for column in alternate %},
-    before_{{ column }}.previous_{{ column }}
+    previous_{{ column }}
     {%- endfor %}
     {%- for column in tracked %},
-    cuts.{{ column }}
+    {{ column }}
     {%- endfor %},
-    cuts.changed_at as valid_from,
-    coalesce(cuts.next_cut, 'infinity') as valid_to,
-    cuts.next_cut is null as is_current,
-    (row_number() over (partition by cuts.{{ key }} order by cuts.changed_at))::integer as version_no,
+    changed_at as valid_from,
+    coalesce(next_cut, 'infinity') as valid_to,
+    next_cut is null as is_current,
+    version_no,
     case
-        when row_number() over (partition by cuts.{{ key }} order by cuts.changed_at) = 1 then 'new'
-        when cuts.was_deleted then 'returned'
+        when version_no = 1 then 'new'
+        when was_deleted then 'returned'
         else 'changed'
     end as change_reason,
-    cuts.row_hash
-from cuts
-join lives on cuts.{{ key }} = lives.{{ key }}
-join now on cuts.{{ key }} = now.{{ key }}
-{%- for column in alternate %}
-left join before_{{ column }} on cuts.{{ key }} = before_{{ column }}.{{ key }}
-{%- endfor %}
-where not cuts.is_deleted
+    row_hash
+from versions
 {%- endmacro %}

@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 select
     *,
     op = 'delete' as is_deleted
