@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,21 +48,28 @@ def begin(run: Run, writer: Writer) -> None:
     )
     with writer.connection.transaction():
         writer.connection.execute("update p07_nebula_raw.builder set run_id = %s", (run.run_id,))
+        clear(writer)
+
+
+def clear(writer: Writer) -> None:
+    """Take out what was landed and never published."""
+    with writer.connection.transaction():
         unfinished = "(select file_id from p07_nebula_raw.files where load_id is null)"
         for table in (*TABLES, "files"):
             writer.connection.execute(f"delete from p07_nebula_raw.{table} where file_id in {unfinished}")
 
 
 def make_tables(run: Run, writer: Writer) -> None:
-    """Tables and views as the scripts say, where they are missing or another version made them; readers keep theirs."""
+    """Tables, views, members as the scripts say: where one is missing or of another version, or all is made again."""
     scripts = [(run.folder / "sql" / f"{name}.sql").read_text(encoding="utf-8") for name in ("raw", "marts", "queries")]
     made_by = hashlib.sha256("".join(scripts).encode()).hexdigest()
+    relations = re.findall(r"^create (?:table if not exists|or replace view) (\S+)", "".join(scripts), re.MULTILINE)
     [(mark, missing)] = writer.query(
         "select obj_description(to_regnamespace('p07_nebula')::oid, 'pg_namespace'),"
         " (select count(*) from unnest(%(tables)s::text[]) as named (name) where to_regclass(name) is null)",
-        {"tables": list(run.system.outputs)},
+        {"tables": relations},
     )
-    if mark == made_by and not missing:
+    if mark == made_by and not missing and run.settings["mode"] != "full":
         return
     with writer.connection.transaction():
         writer.connection.execute("set local client_min_messages = warning")
@@ -104,7 +112,11 @@ def land(run: Run, writer: Writer, kind: str, delivered: Delivered, judge: Judge
         run.reporter.step_progress(f"land {delivered.name}", done, size, rows)
 
     with run.step("land", of=delivered.name) as step, writer.connection.transaction():
-        [(file_id,)] = writer.query("select coalesce(max(file_id), 0) + 1 from p07_nebula_raw.files")
+        # of a file that was taken out refusals stand until all is derived again: its number is not another's
+        [(file_id,)] = writer.query(
+            "select greatest((select max(file_id) from p07_nebula_raw.files),"
+            " (select max(file_id) from p07_nebula.deliveries_rejected), 0) + 1"
+        )
         read = rejected = 0
         for chunk, judged in judge.file(delivered, told):
             copy(writer, judge, kind, chunk, judged, file_id)
@@ -112,8 +124,7 @@ def land(run: Run, writer: Writer, kind: str, delivered: Delivered, judge: Judge
             run.rejects.add(delivered.name, judged.refused)
             read, rejected = read + judged.read, rejected + len(judged.refused)
             faultpoint("copy.after")
-        if closed := contracts.gate(judge.feed.incoming, read=read, refused=rejected):
-            raise held_back(run, judge, delivered, closed, is_refused=rejected > 0)
+        gate(run, judge, delivered, read, rejected)
         about = (file_id, kind, delivered.name, delivered.sha256, run.run_id, read, read - rejected)
         writer.connection.execute("insert into p07_nebula_raw.files values (%s, %s, %s, %s, %s, %s, %s, null)", about)
         step.bytes_read = delivered.size
@@ -165,17 +176,24 @@ def refuse(writer: Writer, file_id: int, refused: Sequence[Refused]) -> None:
             stream.write_row((file_id, each.line, each.byte_offset, each.column, each.rule, each.message, each.text))
 
 
-def held_back(run: Run, judge: Judge, delivered: Delivered, closed: str, *, is_refused: bool) -> GateClosed:
-    """The error for a file that must not pass as a whole."""
+def gate(run: Run, judge: Judge, delivered: Delivered, read: int, rejected: int) -> None:
+    """Hold a file back that must not pass as a whole.
+
+    Raises:
+        GateClosed: no rows, or more of them refused than the contract lets pass.
+    """
+    closed = contracts.gate(judge.feed.incoming, read=read, refused=rejected)
+    if closed is None:
+        return
     often = ", ".join(f"{count:,} {rule}" for rule, count in run.rejects.rules.most_common(3))
     path = judge.feed.incoming.path
     shows = f"orrery data validate {run.system.name.lower()} FILE shows the rows and what to change"
-    return GateClosed(
+    raise GateClosed(
         f"{delivered.name} is held back: nothing of this run was loaded.",
         looked=f"{path.name}, {delivered.name}",
         found=closed + f" (of this run: {often})" * bool(often),
         fix=f"{shows}; what may be refused is refusedRowsLimit in {path.name}"
-        if is_refused
+        if rejected
         else "deliver it again with its rows",
     )
 

@@ -6,6 +6,7 @@ deliveries → typed rows, kept for ever → dbt build: the histories they touch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orrery import effects, files
@@ -13,7 +14,7 @@ from orrery.contracts import Contract
 from orrery.delimited import Refused
 from orrery.effects import Writer
 from orrery.engines import postgres
-from orrery.errors import BadInput
+from orrery.errors import BadInput, GateClosed
 from orrery.files import Delivered
 from orrery.judging import Judge
 from orrery.run import Run
@@ -42,8 +43,13 @@ def main(run: Run) -> None:
             run.note(nothing_new=True)
             return
         judges = {kind: Judge(run.feed(kind)) for kind in dict.fromkeys(kind for kind, _ in new)}
-        landed = [landing.land(run, writer, kind, each, judges[kind]) for kind, each in new]
-        building.build(run, writer)
+        try:
+            landed = [landing.land(run, writer, kind, each, judges[kind]) for kind, each in new]
+            building.build(run, writer)
+            contradict(run, writer, landed, judges)
+        except (BadInput, GateClosed):
+            landing.clear(writer)
+            raise
         with writer.transaction() as load_id:
             publish(run, writer, load_id)
             told(run, writer, landed)
@@ -88,7 +94,6 @@ def told(run: Run, writer: Writer, landed: list[Landed]) -> None:
         name = each.delivered.name
         about = {"name": name, "sha256": each.delivered.sha256, "file_id": each.file_id, "kind": each.kind}
         loaded.append({**about, "read": each.read, "kept": kept, "rejected": rejected, "filtered": 0})
-        run.rejects.add(name, contradicted(writer, each.file_id), of="conflicts")
         beside = (each.table, REJECTED)
         marks += [postgres.counted_by_server(writer.connection, table, "file_id", each.file_id) for table in beside]
     run.contracts |= {name: run.contract(name) for name in run.system.outputs}
@@ -100,14 +105,21 @@ def told(run: Run, writer: Writer, landed: list[Landed]) -> None:
     run.note(files=loaded, written=marks, target=target(writer), lineage_inputs=inputs, lineage_outputs=outputs)
 
 
-def contradicted(writer: Writer, file_id: int) -> list[Refused]:
-    """The rows of a file that other rows contradict, in the order of their lines."""
-    rows = writer.query(
-        f"select line, byte_offset, column_name, rule, message, record_text from {REJECTED}"
-        " where file_id = %(file_id)s and rule like 'conflicting%%' order by line",
-        {"file_id": file_id},
+def contradict(run: Run, writer: Writer, landed: list[Landed], judges: Mapping[str, Judge]) -> None:
+    """Refuse the rows that others contradict, as the batch found them; they count for what a file may have refused.
+
+    Raises:
+        GateClosed: too many of a file.
+    """
+    sql = (
+        "select line, byte_offset, column_name, rule, message, record_text"
+        f" from {landing.BATCH}.deliveries_rejected where file_id = %(file_id)s order by line"
     )
-    return [Refused(*row) for row in rows]
+    for each in landed:
+        refused = [Refused(*row) for row in writer.query(sql, {"file_id": each.file_id})]
+        conflicts = [row for row in refused if row.rule.startswith("conflicting")]
+        run.rejects.add(each.delivered.name, conflicts, of="conflicts")
+        landing.gate(run, judges[each.kind], each.delivered, each.read, len(refused))
 
 
 def target(writer: Writer) -> dict[str, Any]:

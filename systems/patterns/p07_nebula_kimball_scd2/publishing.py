@@ -94,11 +94,12 @@ def _hold(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
 
 
 def _gone(table: str, touched: str, by: Sequence[str], key: Sequence[str]) -> str:
+    members = f" and here.{key[0]} > 0" if table.startswith("dim_") else ""  # -1 and -2 stay, whatever a key is called
     return (
         f"delete from p07_nebula.{table} as here where ({', '.join(by)}) in"
         f" (select {', '.join(by)} from p07_nebula_batch.{touched}) and not exists"
         f" (select 1 from p07_nebula_batch.{table} as made where"
-        f" {' and '.join(f'made.{each} = here.{each}' for each in key)})"
+        f" {' and '.join(f'made.{each} = here.{each}' for each in key)}){members}"
     )
 
 

@@ -31,11 +31,11 @@ create table if not exists p07_nebula.dim_customer (
     row_hash         text not null,
     check (valid_from < valid_to),
     check (is_current = (valid_to = 'infinity')),
-    constraint one_current_customer exclude using btree (customer_id with =) where (is_current)
+    constraint one_current_customer exclude using btree (customer_id with =) where (is_current and customer_key > 0)
         deferrable initially deferred,
     constraint customers_do_not_overlap exclude using gist (
         p07_nebula.textrange(customer_id, customer_id, '[]') with &&, tstzrange(valid_from, valid_to) with &&
-    ) deferrable initially deferred
+    ) where (customer_key > 0) deferrable initially deferred
 );
 create index if not exists dim_customer_by_id on p07_nebula.dim_customer (customer_id, valid_from);
 
@@ -56,11 +56,11 @@ create table if not exists p07_nebula.dim_product (
     row_hash      text not null,
     check (valid_from < valid_to),
     check (is_current = (valid_to = 'infinity')),
-    constraint one_current_product exclude using btree (product_id with =) where (is_current)
+    constraint one_current_product exclude using btree (product_id with =) where (is_current and product_key > 0)
         deferrable initially deferred,
     constraint products_do_not_overlap exclude using gist (
         p07_nebula.textrange(product_id, product_id, '[]') with &&, tstzrange(valid_from, valid_to) with &&
-    ) deferrable initially deferred
+    ) where (product_key > 0) deferrable initially deferred
 );
 create index if not exists dim_product_by_id on p07_nebula.dim_product (product_id, valid_from);
 

@@ -107,11 +107,12 @@ def file(kind: str, rows: int, *changes: Mapping[str, str]) -> bytes:
 
 
 def mixed(identity: str, kind: str, odd: Sequence[Odd], columns: Sequence[str] = (), end: bytes = b"\n") -> Case:
-    """Odd rows among good ones, of which exactly a tenth is refused for what they say themselves."""
-    own = sum(bool(each.rule) and not each.rule.startswith("conflicting") for each in odd)
-    needed = 10 * own - sum(each.is_row for each in odd)
+    """Odd rows among good ones, of which exactly a tenth is refused; those that others contradict are kept as raw rows."""
+    wrong = sum(bool(each.rule) for each in odd)
+    contradicted = sum(each.rule.startswith("conflicting") for each in odd)
+    needed = 10 * wrong - sum(each.is_row for each in odd)
     if needed < 0:
-        raise ValueError(f"{identity}: {len(odd)} odd rows, and {own} of them refused: too many that are kept")
+        raise ValueError(f"{identity}: {len(odd)} odd rows, and {wrong} of them refused: too many that are kept")
     line, good, refused, reads, lines = 2, 0, [], [], [header(kind, columns)]
     for number, each in enumerate(odd, start=1):
         raw = each.written if isinstance(each.written, bytes) else row(kind, each.written, f"X{number:03}", columns)
@@ -121,7 +122,7 @@ def mixed(identity: str, kind: str, odd: Sequence[Odd], columns: Sequence[str] =
         lines += [raw, *(row(kind, {}, f"G{n:04}", columns) for n in range(good, upto))]
         line, good = line + 1 + raw.count(b"\n") + upto - good, upto
     content = b"".join(each + end for each in lines)
-    return Case(identity, kind, "odd.csv", content, 0, "", 9 * own, tuple(refused), tuple(reads))
+    return Case(identity, kind, "odd.csv", content, 0, "", 9 * wrong + contradicted, tuple(refused), tuple(reads))
 
 
 def utc(*parts: int) -> datetime:

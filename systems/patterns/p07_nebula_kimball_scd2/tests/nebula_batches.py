@@ -24,6 +24,7 @@ from orrery.engines import dbt, postgres
 Files = Sequence[tuple[str, bytes]]
 Query = Callable[[str], list[Any]]
 publishing = module("publishing")
+ZONE = "America/Sao_Paulo"  # of a server that has another than UTC
 
 
 class Shop:
@@ -87,7 +88,7 @@ class Shop:
     def _dbt(self, written: str, *command: str) -> None:
         password = postgres.password_in(Path(postgres.keywords(self.binding)["passfile"]))
         environment = {**postgres.environment(self.binding), **dbt.QUIET, "PGPASSWORD": password}
-        environment |= {"NEBULA_BATCH": "p07_nebula_batch", "PGOPTIONS": "-c nebula.run=test"}
+        environment |= {"NEBULA_BATCH": "p07_nebula_batch", "PGOPTIONS": f"-c nebula.run=test -c timezone={ZONE}"}
         project, target = str(SYSTEM / "dbt_project"), str(self.folder / written)
         places = ["--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target]
         done = subprocess.run(

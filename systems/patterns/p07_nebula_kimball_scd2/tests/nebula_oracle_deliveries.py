@@ -91,6 +91,8 @@ _SAME_INSTANTS = ["2024-01-{:02}", "2024-01-{:02}T00:00:00Z", "2024-01-{:02}T02:
 def _instant(random: Random) -> str:
     if random.random() < 0.1:
         return f"2024-0{random.randint(2, 4)}-01T00:00:00.00000{random.randint(0, 1)}Z"
+    if random.random() < 0.02:  # in another year, where it is still this one
+        return random.choice(["2024-12-31T23:30Z", "2025-01-01T00:30+01:00", "2023-12-31T22:00-03:00"])
     return random.choice(_SAME_INSTANTS).format(random.randint(1, 12))
 
 
@@ -116,8 +118,11 @@ def some(random: Random, count: int) -> list[Told]:
         elif kind == "orders":
             row = {"order_id": f"O{number}", "line_no": random.randint(0, 3), "customer_id": random.randint(1, 3)}
             row |= {"product_id": random.choice(["", 1, 2]), "ordered_at": at, "quantity": 1, "amount": number}
-            row["promotions"] = random.choice(["", "A", "A|B", "B|A|A", "a"])
-            row |= {"channel": random.choice(["", "web"]), "payment": random.choice(["", "card", "cash"])}
+            row["promotions"] = random.choice(["", "A", "A|B", "B|A|A", "A|B|C|D|E|F", "a"])
+            row |= {
+                "channel": random.choice(["", "web", "a", "a|b"]),
+                "payment": random.choice(["", "card", "c", "b|c"]),
+            }
         elif kind == "order_events":
             what = random.choice(["paid", "shipped", "delivered", "cancelled", "lost"])
             row = {"order_id": f"O{number}", "event": what, "happened_at": at}

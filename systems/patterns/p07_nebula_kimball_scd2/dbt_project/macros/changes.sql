@@ -57,30 +57,25 @@ select
 from hashed
 {%- endmacro %}
 
-{# From when on the versions of a key are not what is published: facts before that stay as they are. #}
+{# From when on the versions of a key are not what is published: facts before that stay as they are. A version's surrogate
+   key is made of its key and its begin. #}
 {% macro moved(member) -%}
-{%- set key, columns = member ~ '_id', [member ~ '_id', member ~ '_key', 'valid_from', 'valid_to'] | join(', ') -%}
-with made as (
+{%- set key, surrogate = member ~ '_id', member ~ '_key' -%}
+with there as (
 
-    select {{ columns }} from {{ ref('dim_' ~ member) }}
-
-),
-
-there as (
-
-    select {{ columns }}
+    select {{ [key, surrogate, 'valid_from', 'valid_to'] | join(', ') }}
     from {{ source('published', 'dim_' ~ member) }}
-    where {{ key }} in (select {{ key }} from {{ ref('int_' ~ member ~ 's_touched') }})
+    where
+        {{ key }} in (select {{ key }} from {{ ref('int_' ~ member ~ 's_touched') }})
+        and valid_from > '-infinity'
 
 )
 
 select
-    {{ key }},
-    min(valid_from) as moved_from
-from (
-    (select * from made except select * from there)
-    union all
-    (select * from there except select * from made)
-) as different
-group by {{ key }}
+    coalesce(made.{{ key }}, there.{{ key }}) as {{ key }},
+    min(coalesce(made.valid_from, there.valid_from)) as moved_from
+from {{ ref('dim_' ~ member) }} as made
+full join there on made.{{ surrogate }} = there.{{ surrogate }}
+where made.valid_to is distinct from there.valid_to
+group by 1
 {%- endmacro %}

@@ -15,6 +15,7 @@
     from {{ source('published', 'dim_' ~ member) }} as there
     where
         {{ key }} in (select {{ key }} from {{ keys }})
+        and valid_from > '-infinity'  -- no member, whatever a key is called
         and not exists (select 1 from {{ ref('int_' ~ member ~ 's_touched') }} as touched where touched.{{ key }} = there.{{ key }})
     {%- endif %}
 )
@@ -32,5 +33,5 @@
 
 {# Codes of promotions in one order, each once. #}
 {% macro promotion_codes(told) -%}
-    (select string_agg(distinct code, '|' order by code) from unnest(string_to_array({{ told }}, '|') ) as codes(code))
+    (select string_agg(distinct code collate "C", '|' order by code collate "C") from unnest(string_to_array({{ told }}, '|')) as codes (code))
 {%- endmacro %}

@@ -16,8 +16,7 @@
 {# A surrogate key: 63 bits of a hash, so that it is the same after every rebuild, wherever it is made; its uniqueness is
    a constraint of the published table. #}
 {% macro surrogate_key(columns) -%}
-    (('x' || substr(md5({% for column in columns %}({{ column }})::text{{ " || '|' || " if not loop.last }}{% endfor %}), 1, 16))::bit(64)::bigint
-        & x'7fffffffffffffff'::bigint)
+    (('x' || substr(md5(row({{ columns | join(', ') }})::text), 1, 16))::bit(64)::bigint & x'7fffffffffffffff'::bigint)
 {%- endmacro %}
 
 {# All versions of the keys in `changes`, half-open, whatever the order in which their changes came.
@@ -120,7 +119,7 @@ versions as (
 )
 
 select
-    {{ surrogate_key([key, 'changed_at']) }} as {{ surrogate }},
+    {{ surrogate_key([key, 'extract(epoch from changed_at)']) }} as {{ surrogate }},
     {{ key }}
     {%- for column in original %},
     first_{{ column }} as {{ column }}

@@ -140,7 +140,10 @@ def test_a_bad_delivery_leaves_a_full_target_as_it_is(trial: Trial) -> None:
     before = trial.target.state()
     assert len(trial.rows()) == 33
     other = whole("a second file of CDNOW's", "cdnow", file("cdnow", 4), "bad.csv is another file of CDNOW's")
-    for case in (*FILES, other):
-        if (case.id.startswith(FULL) and case.kind != "cdnow") or case is other:
+    otherwise = whole(
+        "told otherwise", "orders", SOLD.replace(b",1.00,", b",2.00,"), "all 30 rows were refused", code=3
+    )
+    for case in (*FILES, other, otherwise):
+        if (case.id.startswith(FULL) and case.kind != "cdnow") or case in (other, otherwise):
             ends_as_told(case, delivered(case, trial))
     assert trial.target.state() == before

@@ -99,6 +99,12 @@ def test_the_bus_matrix_says_which_dimensions_a_fact_has(shop: Shop) -> None:
         for dimension in ("dim_date", "dim_customer", "dim_product", "dim_order_profile"):
             is_there = f"p07_nebula.{row['fact table']} p07_nebula.{dimension}" in keys
             assert is_there == (row[dimension] == "x"), (row["fact table"], dimension)
+        group = (row["fact table"], "promotion_group_key")  # of a bridge: a group is several rows there
+        has_group = shop.query(
+            "select count(*) from information_schema.columns where table_schema = 'p07_nebula'"
+            " and (table_name, column_name) = (%s, %s)", group,
+        )  # fmt: skip
+        assert has_group == [(int(row["bridge_promotion_group"] == "x"),)], group
 
 
 @pytest.mark.parametrize("name", ["customer", "product"])
@@ -123,19 +129,22 @@ def test_everything_derived_again_writes_nothing(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "constraint"),
+    ("member", "change", "constraint"),
     [
-        ("valid_from = valid_from - interval '1 microsecond' where version_no = 2", "customers_do_not_overlap"),
-        ("valid_to = 'infinity', is_current = true where not is_current", "one_current_customer"),
-        ("valid_to = valid_from where version_no = 1", "dim_customer_check"),
+        ("customer", "valid_from = valid_from - interval '1 microsecond' where version_no = 2", "s_do_not_overlap"),
+        ("customer", "valid_to = 'infinity', is_current = true where not is_current", "one_current_"),
+        ("customer", "valid_to = valid_from where version_no = 1", "_check"),
+        ("product", "valid_from = valid_from - interval '1 microsecond' where version_no = 2", "s_do_not_overlap"),
+        ("product", "valid_to = 'infinity', is_current = true where not is_current", "one_current_"),
+        ("product", "valid_to = valid_from where version_no = 1", "_check"),
     ],
-    ids=["overlap", "two current", "empty"],
+    ids=["overlap", "two current", "empty", "products overlap", "two current products", "empty product"],
 )
-def test_the_database_itself_lets_no_history_be_broken(shop: Shop, change: str, constraint: str) -> None:
+def test_the_database_itself_lets_no_history_be_broken(shop: Shop, member: str, change: str, constraint: str) -> None:
     # two open versions overlap, too: then it is chance which of the two constraints says so
-    other = "customers_do_not_overlap" if constraint == "one_current_customer" else "none"
-    without = f"alter table p07_nebula.dim_customer drop constraint if exists {other}"
-    broken = f"update p07_nebula.dim_customer set {change} and customer_key > 0"
+    other = f"{member}s_do_not_overlap" if constraint == "one_current_" else "none"
+    without = f"alter table p07_nebula.dim_{member} drop constraint if exists {other}"
+    broken = f"update p07_nebula.dim_{member} set {change} and {member}_key > 0"
     with pytest.raises(psycopg.errors.IntegrityError) as refused, shop.connection.transaction():
         shop.query(f"{without}; {broken}")
     assert constraint in str(refused.value)

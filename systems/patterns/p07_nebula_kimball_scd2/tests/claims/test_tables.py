@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from nebula_batches import differing_refusals
@@ -12,6 +13,13 @@ from nebula_violations import violations
 from orrery.claims import Files, Trial
 
 KINDS = ("customers", "products", "orders", "order_events", "returns")
+IDENTITY = {
+    "customers": ("customer_id", "changed_at", "change_no"),
+    "products": ("product_id", "changed_at", "change_no"),
+    "orders": ("order_id", "line_no"),
+    "order_events": ("order_id", "event"),
+    "returns": ("return_id",),
+}
 KEYS = ("customer_id", "product_id", "order_id", "return_id")
 SAMPLES = [*(f"shop/{kind}.csv.gz" for kind in KINDS), "cdnow/CDNOW_master.txt.gz"]
 
@@ -28,18 +36,30 @@ def load(trial: Trial, files: Files, *more: str) -> None:
     assert done.exit_code == 0, done.stderr
 
 
-def worlds(number: int, many: int) -> list[Told]:
-    """Rows of small worlds that have nothing to do with each other; few break a rule: else their files are held back."""
+def worlds(number: int, many: int, at_odds: int = 0) -> list[Told]:
+    """Rows of small worlds that have nothing to do with each other; in some of them rows contradict each other.
+
+    These are few, as those that break a rule: else their files are held back.
+    """
     chance = seeded(number)
     told = [
         (kind, {**row, **{key: f"{row[key]}-{world}" for key in KEYS if row.get(key) not in (None, "")}})
         for world in range(many)
-        for kind, row in some(chance, 40)
+        for kind, row in (list if world < at_odds else consistent)(some(chance, 40))
     ]
-    wrong = {"replace", "lost", "a"}
-    broken = [row for _, row in told if row.get("line_no") == 0 or wrong & {*map(str, row.values())}]
-    kept = broken[:5]
+    wrong = {("line_no", 0), ("op", "replace"), ("event", "lost"), ("promotions", "a")}
+    broken = [row for _, row in told if wrong & set(row.items())]
+    kept = broken[:3]
     return [(kind, row) for kind, row in told if row in kept or row not in broken]
+
+
+def consistent(told: list[Told]) -> Iterator[Told]:
+    """Rows that contradict none before them; too many that do hold a file back."""
+    first: dict[tuple[str, ...], dict[str, str]] = {}
+    for kind, row in told:
+        said = {name: str(value)[:10] for name, value in row.items()}  # one day, as instants are written here
+        if first.setdefault((kind, *(said[name] for name in IDENTITY[kind])), said) == said:
+            yield kind, row
 
 
 def piles_of(told: list[Told], number: int, many: int) -> list[list[Told]]:
@@ -57,12 +77,21 @@ def named(number: int, files: Files) -> Files:
 
 def test_tables_equal_the_oracle(trial: Trial) -> None:
     delivered: list[tuple[str, bytes]] = []
-    for number, pile in enumerate(piles_of(worlds(3, 25), 3, 3)):
+    for number, pile in enumerate(piles_of(worlds(3, 25, at_odds=3), 3, 3)):
         files = named(number, cut(pile, seeded(number)))
         load(trial, files)
         delivered += files
         assert differing(trial.target, delivered) == []
         assert differing_refusals(trial.target.rejects(), delivered) == []
+        assert miscounted(trial) == []
+
+
+def miscounted(trial: Trial) -> list[dict[str, object]]:
+    """Files whose kept and refused rows are not all that were read; another file may have contradicted some since."""
+    return trial.target.query(
+        "select name from p07_nebula_raw.files where rows_kept <> rows_read - (select count(*)"
+        " from p07_nebula.deliveries_rejected as refused where refused.file_id = files.file_id)"
+    )
 
 
 def test_the_sample_equals_the_oracle(trial: Trial) -> None:
@@ -83,7 +112,7 @@ def test_a_rebuild_writes_nothing(trial: Trial) -> None:
 
 def test_a_file_that_was_taken_out_goes_with_a_rebuild(trial: Trial) -> None:
     stays, goes = (
-        named(number, cut(pile, seeded(number))) for number, pile in enumerate(piles_of(worlds(6, 10), 6, 2))
+        named(number, cut(pile, seeded(number))) for number, pile in enumerate(piles_of(worlds(6, 10, at_odds=1), 6, 2))
     )
     load(trial, stays)
     load(trial, goes)
@@ -101,7 +130,8 @@ def test_eight_writers_break_nothing(trial: Trial) -> None:
     delivered: list[tuple[str, bytes]] = []
     writers = []
     for number, pile in enumerate(piles_of(worlds(5, 12), 5, 8)):
-        files = [(f"{kind}-{number}.csv", written(kind, [row for of, row in pile if of == kind])) for kind in KINDS]
+        kinds = sorted({kind for kind, _ in pile})
+        files = [(f"{kind}-{number}.csv", written(kind, [row for of, row in pile if of == kind])) for kind in kinds]
         delivered += files
         [orders] = [trial.deliver(name, content) for name, content in files if name.startswith("orders-")]
         others = [each for each in files if not each[0].startswith("orders-")]

@@ -1,7 +1,7 @@
 -- events of orders that have no line yet
 select
-    order_id,
-    event,
-    happened_at
-from {{ ref('int_order_events') }}
-where order_id not in (select order_id from {{ ref('int_order_lines') }})
+    events.order_id,
+    events.event,
+    events.happened_at
+from {{ ref('int_order_events') }} as events
+where not exists (select 1 from {{ ref('int_order_lines') }} as lines where lines.order_id = events.order_id)
