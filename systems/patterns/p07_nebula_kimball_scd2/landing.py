@@ -198,6 +198,12 @@ def gate(run: Run, judge: Judge, delivered: Delivered, read: int, rejected: int)
     )
 
 
+def newest(writer: Writer) -> list[tuple[str, int]]:
+    """The raw table of the file that came last, and its number; none where there is no file."""
+    rows = writer.query("select kind, file_id from p07_nebula_raw.files order by file_id desc limit 1")
+    return [(f"p07_nebula_raw.{'orders' if kind == 'cdnow' else kind}", file_id) for kind, file_id in rows]
+
+
 def counted(writer: Writer, landed: Sequence[Landed]) -> dict[int, tuple[int, int]]:
     """Of each file how many rows are kept and how many refused, also for what other rows say."""
     sql = (

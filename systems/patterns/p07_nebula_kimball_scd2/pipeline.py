@@ -88,14 +88,17 @@ def told(run: Run, writer: Writer, landed: list[Landed]) -> None:
     """What the run made, for its record, its last lines, and `orrery check`."""
     counted = landing.counted(writer, landed)
     loaded: list[dict[str, Any]] = []
-    marks = []
+    marked = [(each.table, each.file_id) for each in landed] or landing.newest(writer)
+    marks = [
+        postgres.counted_by_server(writer.connection, table, "file_id", file_id)
+        for raw, file_id in marked
+        for table in (raw, REJECTED)
+    ]
     for each in landed:
         kept, rejected = counted[each.file_id]
         name = each.delivered.name
         about = {"name": name, "sha256": each.delivered.sha256, "file_id": each.file_id, "kind": each.kind}
         loaded.append({**about, "read": each.read, "kept": kept, "rejected": rejected, "filtered": 0})
-        beside = (each.table, REJECTED)
-        marks += [postgres.counted_by_server(writer.connection, table, "file_id", each.file_id) for table in beside]
     run.contracts |= {name: run.contract(name) for name in run.system.outputs}
     outputs = [writer.dataset(table, rows=sum(each.values())) for table, each in run.notes["changes"].items()]
     inputs = [

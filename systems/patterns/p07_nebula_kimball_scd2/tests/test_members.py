@@ -59,6 +59,7 @@ def test_what_is_missing_is_made_again(trial: Trial) -> None:
     load(trial, "a.csv", first, "--set", "mode=full")
     there = trial.target.query("select product_key from p07_nebula.dim_product order by product_key")
     assert [each["product_key"] for each in there] == [-2, -1]
+    assert "not looked at" not in trial.call(["check", "nebula"]).stdout  # what was derived again is this run's
 
 
 def test_the_number_of_a_file_that_was_taken_out_is_not_anothers(trial: Trial) -> None:
